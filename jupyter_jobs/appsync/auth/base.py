@@ -1,0 +1,168 @@
+"""What an authorization mode is, on both ends, and how it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Hashable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Thread
+from typing import Protocol, runtime_checkable
+
+from jupyter_jobs._redact import redact
+from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.errors import ConfigurationError, Unauthorized
+
+__all__ = [
+    "BAD_CREDENTIALS",
+    "NO_CREDENTIALS",
+    "AnyOf",
+    "Attempt",
+    "Auth",
+    "Purpose",
+    "Verifier",
+    "ask",
+    "ask_sync",
+    "visible_ascii",
+]
+
+NO_CREDENTIALS = "Valid authorization header not provided."
+BAD_CREDENTIALS = "You are not authorized to make this call."
+
+
+class Purpose(StrEnum):
+    """What is to be authorized."""
+
+    CONNECT = "connect"
+    START = "start"
+    REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One thing to be authorized, once. A mode that signs needs all of it; one that shows a key needs nothing.
+
+    Attributes:
+        purpose: Opening the connection, starting a subscription, or one HTTP request.
+        endpoint: The API.
+        body: The exact text that is sent: the request's body, a start's `payload.data`, or `{}` to connect.
+    """
+
+    purpose: Purpose
+    endpoint: Endpoint
+    body: str = "{}"
+
+
+@runtime_checkable
+class Auth(Protocol):
+    """Signs what the client sends. One class per mode; `AUTH_MODES` lists them."""
+
+    @property
+    def identity(self) -> Hashable:
+        """Equal for equal credentials, so that their connections can be shared. Holds no secret in clear."""
+
+    def headers(self, attempt: Attempt) -> Mapping[str, str] | Awaitable[Mapping[str, str]]:
+        """Return the credentials by header name, without `host`. Called anew for every attempt."""
+
+
+class Verifier(Protocol):
+    """Checks on the server what an `Auth` of the same mode has signed."""
+
+    def verify(self, headers: Mapping[str, str]) -> None:
+        """Return if the credentials are good.
+
+        Args:
+            headers: By lower-case name.
+
+        Raises:
+            Unauthorized: They are missing or bad; the message is AppSync's.
+        """
+
+
+class AnyOf:
+    """A verifier that is content when one of several is, as an API with additional authorization modes."""
+
+    def __init__(self, verifiers: Iterable[Verifier]) -> None:
+        self._verifiers = tuple(verifiers)
+
+    def verify(self, headers: Mapping[str, str]) -> None:
+        """Return if one verifier accepts; a bad credential is a better reason than a missing one."""
+        reason = Unauthorized(NO_CREDENTIALS)
+        for verifier in self._verifiers:
+            try:
+                return verifier.verify(headers)
+            except Unauthorized as refused:
+                if str(refused) != NO_CREDENTIALS:
+                    reason = refused
+        raise reason
+
+
+async def ask(auth: Auth, attempt: Attempt) -> dict[str, str]:
+    """Ask for the credentials of one attempt.
+
+    Raises:
+        ConfigurationError: They can never work.
+        Unauthorized: They could not be had; the cause is what the caller's function raised.
+    """
+    try:
+        answer = auth.headers(attempt)
+        return dict(await answer if inspect.isawaitable(answer) else answer)
+    except Exception as exc:
+        raise _explain(exc, attempt) from exc
+
+
+def ask_sync(auth: Auth, attempt: Attempt) -> dict[str, str]:
+    """Ask from any thread, also from one whose event loop is running.
+
+    What must be awaited is awaited on a thread of its own: this one may be busy with a loop that cannot be nested.
+    """
+    try:
+        answer = auth.headers(attempt)
+        return dict(_await_elsewhere(answer) if inspect.isawaitable(answer) else answer)
+    except Exception as exc:
+        raise _explain(exc, attempt) from exc
+
+
+def visible_ascii(value: object, what: str) -> str:
+    """Return a credential that fits into a header, or say why it does not, without showing it.
+
+    Raises:
+        ConfigurationError: It is not a string, empty, or holds a blank at an end or a control character.
+    """
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{what} must be a string, not {type(value).__name__}")
+    if not value:
+        raise ConfigurationError(f"{what} is empty")
+    if value != value.strip() or not value.isascii() or not value.isprintable():
+        raise ConfigurationError(
+            f"{what} holds a line end, a blank at one end or a character outside ASCII; was it copied whole?"
+        )
+    return value
+
+
+def _explain(exc: Exception, attempt: Attempt) -> Exception:
+    if isinstance(exc, ConfigurationError | Unauthorized):
+        return exc
+    host = attempt.endpoint.host
+    return Unauthorized(
+        f"no credentials for {host}: asking for them raised {type(exc).__name__}: {redact(str(exc))}",
+        host=host,
+    )
+
+
+def _await_elsewhere(answer: Awaitable[Mapping[str, str]]) -> Mapping[str, str]:
+    result: Future[Mapping[str, str]] = Future()
+
+    async def await_it() -> Mapping[str, str]:
+        return await answer
+
+    def run() -> None:
+        try:
+            result.set_result(asyncio.run(await_it()))
+        except BaseException as exc:
+            result.set_exception(exc)
+
+    Thread(target=run, name="jupyter-jobs-auth", daemon=True).start()
+    return result.result()
