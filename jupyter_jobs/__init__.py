@@ -1,0 +1,81 @@
+"""Submit jobs from a notebook and watch them live, over AWS AppSync or on this machine.
+
+Names are loaded when they are first used: the process of every job imports this package, and should not pay for
+widgets and sockets that it does not need.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jupyter_jobs.appsync.auth import ApiKeyAuth as ApiKeyAuth
+    from jupyter_jobs.appsync.auth import TokenAuth as TokenAuth
+    from jupyter_jobs.errors import JobFailed as JobFailed
+    from jupyter_jobs.errors import JobLost as JobLost
+    from jupyter_jobs.errors import JobsError as JobsError
+    from jupyter_jobs.errors import JobTimedOut as JobTimedOut
+    from jupyter_jobs.jobs.client import JobClient as JobClient
+    from jupyter_jobs.jobs.handle import JobHandle as JobHandle
+    from jupyter_jobs.jobs.model import JobStatus as JobStatus
+    from jupyter_jobs.jobs.model import Priority as Priority
+    from jupyter_jobs.jobs.requests import Command as Command
+    from jupyter_jobs.jobs.requests import Notebook as Notebook
+    from jupyter_jobs.widget.monitor import JobMonitor as JobMonitor
+    from jupyter_jobs.worker import current_job as current_job
+    from jupyter_jobs.worker import handler as handler
+    from jupyter_jobs.worker import track as track
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ApiKeyAuth": "appsync.auth",
+    "Command": "jobs.requests",
+    "JobClient": "jobs.client",
+    "JobFailed": "errors",
+    "JobHandle": "jobs.handle",
+    "JobLost": "errors",
+    "JobMonitor": "widget.monitor",
+    "JobStatus": "jobs.model",
+    "JobTimedOut": "errors",
+    "JobsError": "errors",
+    "Notebook": "jobs.requests",
+    "Priority": "jobs.model",
+    "TokenAuth": "appsync.auth",
+    "current_job": "worker",
+    "handler": "worker",
+    "track": "worker",
+}
+
+__all__ = [
+    "ApiKeyAuth",
+    "Command",
+    "JobClient",
+    "JobFailed",
+    "JobHandle",
+    "JobLost",
+    "JobMonitor",
+    "JobStatus",
+    "JobTimedOut",
+    "JobsError",
+    "Notebook",
+    "Priority",
+    "TokenAuth",
+    "__version__",
+    "current_job",
+    "handler",
+    "track",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,80 @@
+"""Tasks and threads of the package: who may start one, in which context, and who answers for it.
+
+Tasks run in an empty `contextvars.Context`. ipykernel 7 keeps the cell that created a task in its context, and
+nbclient, papermill and nbval drop widget messages whose parent is a finished cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+__all__ = ["Tasks", "call_soon", "loop_thread"]
+
+log = logging.getLogger("jupyter_jobs")
+
+
+class Tasks:
+    """Background tasks of one owner on one event loop.
+
+    Keeps a strong reference to each (asyncio itself keeps a weak one) and logs what nobody awaits. All methods but
+    `spawn_threadsafe` belong to the loop's own thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        """Start a coroutine in an empty context; a failure is logged with its traceback."""
+        task = self.loop.create_task(coroutine, name=name, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def cancel(self) -> None:
+        """Cancel all tasks but the calling one, and wait until they have ended."""
+        others = self._tasks - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the background task %s failed", task.get_name(), exc_info=error)
+
+
+def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: Any) -> None:
+    """Run `callback` on the loop's thread, from any thread, in an empty context; nothing happens on a closed loop."""
+    try:
+        loop.call_soon_threadsafe(callback, *args, context=contextvars.Context())
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+_thread_lock = threading.Lock()
+_thread_loop: asyncio.AbstractEventLoop | None = None
+
+
+def loop_thread() -> asyncio.AbstractEventLoop:
+    """Return the event loop of the process's one background thread, started when first asked for.
+
+    For plain scripts, where no loop runs, and for `JobMonitor(loop="thread")`. The thread is a daemon: it never keeps
+    a process from ending.
+    """
+    global _thread_loop
+    with _thread_lock:
+        if _thread_loop is None or _thread_loop.is_closed():
+            loop = asyncio.new_event_loop()
+            started = threading.Event()
+            loop.call_soon(started.set)
+            threading.Thread(target=loop.run_forever, name="jupyter-jobs-loop", daemon=True).start()
+            started.wait()
+            _thread_loop = loop
+        return _thread_loop

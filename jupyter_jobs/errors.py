@@ -1,0 +1,274 @@
+"""All errors of the package, in one tree.
+
+    JobsError
+    ├── ConfigurationError (ValueError)      an endpoint, key or setting that cannot work
+    ├── MonitorClosed (RuntimeError)         used after close()
+    ├── BackendUnavailable                   the embedded backend could not be started or reached
+    ├── WireError                            something between this process and AppSync
+    │   ├── ConnectionLost                   no connection, or it broke                     (retryable)
+    │   ├── RequestTimedOut (TimeoutError)   no answer in time                              (retryable)
+    │   ├── Throttled                        too many requests                              (retryable)
+    │   ├── ServerFault                      the service answered 5xx or not in its protocol (retryable)
+    │   ├── Unauthorized                     the key or token was refused
+    │   ├── RequestRefused                   GraphQL errors in the answer
+    │   ├── SubscriptionRefused              the server will not serve this subscription
+    │   ├── LocalProtocolError               this side used the protocol wrongly
+    │   └── RemoteProtocolError              the other side did
+    └── JobError                             something about one job
+        ├── InvalidJob (ValueError)          it cannot be submitted as it is
+        ├── UnknownRequest (InvalidJob)      nobody handles a request of that name
+        ├── JobNotFound (LookupError)        no job has that id
+        ├── InvalidTransition                a status that cannot follow the present one
+        ├── NotSupported                     this endpoint has no such operation
+        ├── ResultUnavailable                the job succeeded, its value cannot be had here
+        └── JobUnsuccessful                  it ended, and not well
+            ├── JobFailed                    the work's own fault: exception, exit code
+            ├── JobTimedOut (TimeoutError)   it ran into its time limit
+            └── JobLost                      the platform's fault: the process or machine went away
+
+A cancelled job raises `concurrent.futures.CancelledError`, as any future does. Facts are attributes; `str()` builds
+the sentence: what happened, to which job or host, and what to try. No message holds a key or a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "BackendUnavailable",
+    "ConfigurationError",
+    "ConnectionLost",
+    "InvalidJob",
+    "InvalidTransition",
+    "JobError",
+    "JobFailed",
+    "JobLost",
+    "JobNotFound",
+    "JobTimedOut",
+    "JobUnsuccessful",
+    "JobsError",
+    "LocalProtocolError",
+    "MonitorClosed",
+    "NotSupported",
+    "RemoteProtocolError",
+    "RequestRefused",
+    "RequestTimedOut",
+    "ResultUnavailable",
+    "ServerFault",
+    "SubscriptionRefused",
+    "Throttled",
+    "Unauthorized",
+    "UnknownRequest",
+    "WireError",
+]
+
+
+class JobsError(Exception):
+    """Root of all errors of this package."""
+
+
+class ConfigurationError(JobsError, ValueError):
+    """An endpoint, key or setting that cannot work."""
+
+
+class MonitorClosed(JobsError, RuntimeError):
+    """The monitor or client was used after `close()`."""
+
+
+class BackendUnavailable(JobsError):
+    """The embedded backend could not be started or reached."""
+
+
+class WireError(JobsError):
+    """Something went wrong between this process and the AppSync endpoint.
+
+    Attributes:
+        retryable: Whether the same request may succeed later.
+        host: The GraphQL host, or None where it does not matter.
+        request_id: The service's `x-amzn-RequestId`, for its support.
+    """
+
+    retryable = False
+
+    def __init__(
+        self, message: str, *, host: str | None = None, request_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.host = host
+        self.request_id = request_id
+
+
+class ConnectionLost(WireError):
+    """There is no connection, or it broke."""
+
+    retryable = True
+
+
+class RequestTimedOut(WireError, TimeoutError):
+    """No answer came in time."""
+
+    retryable = True
+
+
+class Throttled(WireError):
+    """The service asks for fewer requests.
+
+    Attributes:
+        retry_after: Seconds that the service asks to wait, or None.
+    """
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        host: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, host=host, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class ServerFault(WireError):
+    """The service answered 5xx, or something that is not its protocol."""
+
+    retryable = True
+
+
+class Unauthorized(WireError):
+    """The key or token was refused, is missing, or has expired."""
+
+
+class RequestRefused(WireError):
+    """The answer holds GraphQL errors.
+
+    Attributes:
+        errors: The `errors` of the answer, as AppSync shapes them: `errorType`, `errorInfo`, `message`, `path`.
+        data: What came beside them, or None.
+    """
+
+    def __init__(
+        self,
+        errors: Sequence[Mapping[str, Any]],
+        *,
+        data: Mapping[str, Any] | None = None,
+        host: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        messages = [str(error.get("message") or error.get("errorType")) for error in errors]
+        super().__init__(
+            "; ".join(messages) or "refused without a reason", host=host, request_id=request_id
+        )
+        self.errors = list(errors)
+        self.data = data
+
+    @property
+    def error_type(self) -> str:
+        """`errorType` of the first error, or an empty string."""
+        return str(self.errors[0].get("errorType") or "") if self.errors else ""
+
+    @property
+    def error_info(self) -> Any:
+        """`errorInfo` of the first error, or None."""
+        return self.errors[0].get("errorInfo") if self.errors else None
+
+
+class SubscriptionRefused(WireError):
+    """The server will not serve this subscription; the connection and its other subscriptions go on."""
+
+
+class LocalProtocolError(WireError):
+    """This side used the protocol wrongly: a mistake in the calling code."""
+
+
+class RemoteProtocolError(WireError):
+    """The other side broke the protocol."""
+
+
+class JobError(JobsError):
+    """Something about one job.
+
+    Attributes:
+        job_id: Its id, or None where it has none yet.
+    """
+
+    def __init__(self, message: str, *, job_id: str | None = None) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class InvalidJob(JobError, ValueError):
+    """The job cannot be submitted as it is; nothing was sent or stored."""
+
+
+class UnknownRequest(InvalidJob):
+    """Nobody handles a request of that name.
+
+    Attributes:
+        known: Names of the requests that are handled.
+    """
+
+    def __init__(self, message: str, *, known: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.known = tuple(known)
+
+
+class JobNotFound(JobError, LookupError):
+    """No job has that id, or it is not visible with this key."""
+
+
+class InvalidTransition(JobError):
+    """A status that cannot follow the present one."""
+
+
+class NotSupported(JobError):
+    """This endpoint has no such operation."""
+
+
+class ResultUnavailable(JobError):
+    """The job succeeded, but its value cannot be had here."""
+
+
+class JobUnsuccessful(JobError):
+    """The job ended, and not well.
+
+    Attributes:
+        name: The job's name.
+        error_type: The exception's class name, `ExitCode`, `Signal`, or empty.
+        error_message: What the work said.
+        traceback: The traceback inside the job, as text, or an empty string.
+        log_tail: The last lines the job printed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        job_id: str | None = None,
+        name: str = "",
+        error_type: str = "",
+        error_message: str = "",
+        traceback: str = "",
+        log_tail: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, job_id=job_id)
+        self.name = name
+        self.error_type = error_type
+        self.error_message = error_message
+        self.traceback = traceback
+        self.log_tail = tuple(log_tail)
+
+
+class JobFailed(JobUnsuccessful):
+    """The work failed by its own fault: an exception, an exit code, a signal."""
+
+
+class JobTimedOut(JobUnsuccessful, TimeoutError):
+    """The job ran into its time limit."""
+
+
+class JobLost(JobUnsuccessful):
+    """The platform failed: the job's process or machine went away."""
