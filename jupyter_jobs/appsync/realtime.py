@@ -1,0 +1,282 @@
+"""The driver: pumps a `ClientConnection` over one WebSocket. The only file that imports websockets.
+
+Whoever runs a cell blocks the loop, for minutes perhaps. Nothing may be judged right after that: timers are due and
+the frames that would have answered them are in the socket's buffer. So the pings are ours (websockets' own would close
+a good connection), every deadline waits a moment when it finds the loop late, and any frame is a sign of life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_jobs._loop import Tasks
+from jupyter_jobs._redact import redact
+from jupyter_jobs.appsync.auth import subprotocols
+from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.appsync.protocol import ClientConnection, ClientEvent, Ignored, Lost, Received
+from jupyter_jobs.errors import ConnectionLost, RemoteProtocolError, Unauthorized
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection as WebSocket
+
+__all__ = ["PatientTimer", "Pump", "Timing", "open_websocket"]
+
+log = logging.getLogger("jupyter_jobs.appsync")
+
+LATE_S = 0.25
+"""A timer that comes this much late tells of a loop that was blocked."""
+GRACE_S = 1.0
+"""How long such a loop gets to read what has arrived meanwhile."""
+SLICE_S = 0.01
+"""How long a flood of frames may keep the loop from everything else."""
+MAX_FRAME_BYTES = 4 * 2**20
+"""An event has at most 240 KB, and up to six times that when all of it is escaped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How patient a connection is, in seconds.
+
+    Attributes:
+        open_s: For the TCP, TLS and WebSocket handshakes together, and for credentials.
+        ping_every_s: Between two pings.
+        pong_within_s: For the answer to one, unless a frame comes instead.
+        close_s: For the closing handshake; after it the socket is cut.
+        linger_s: How long a connection that nobody uses is kept.
+    """
+
+    open_s: float = 10.0
+    ping_every_s: float = 20.0
+    pong_within_s: float = 20.0
+    close_s: float = 0.5
+    linger_s: float = 5.0
+
+
+class PatientTimer:
+    """One deadline that is not held against a loop that was blocked when it came."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+        self._loop = loop
+        self._callback = callback
+        self._handle: asyncio.TimerHandle | None = None
+        self._grace_until = 0.0
+
+    def set(self, when: float | None) -> None:
+        """Set the deadline, on the loop's clock, in place of the former one; None for no deadline."""
+        if self._handle is not None:
+            if self._handle.when() == when:
+                return
+            self._handle.cancel()
+            self._handle = None
+        if when is not None:
+            when = max(when, self._loop.time(), self._grace_until)
+            self._handle = self._loop.call_at(when, self._fire)
+
+    def _fire(self) -> None:
+        assert self._handle is not None
+        now = self._loop.time()
+        late = now - self._handle.when() > LATE_S
+        self._handle = None
+        if late:
+            self._grace_until = now + GRACE_S
+            self.set(self._grace_until)
+        else:
+            self._callback()
+
+
+async def open_websocket(
+    endpoint: Endpoint, authorization: Mapping[str, str], timing: Timing
+) -> WebSocket:
+    """Open the socket; the credentials travel in the offered sub-protocols.
+
+    Raises:
+        Unauthorized: The upgrade was refused for the credentials.
+        ConnectionLost: There is no connection; the message says why and what to try.
+    """
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidStatus
+    from websockets.typing import Subprotocol
+
+    class Connect(connect):
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            """Follow none: the sub-protocols, and the credentials in them, would go along."""
+            return exc
+
+    try:
+        return await Connect(
+            endpoint.realtime,
+            subprotocols=[Subprotocol(offered) for offered in subprotocols(authorization)],
+            compression=None if endpoint.is_loopback else "deflate",
+            proxy=None if endpoint.is_loopback else True,
+            open_timeout=timing.open_s,
+            close_timeout=timing.close_s,
+            ping_interval=None,
+            max_size=MAX_FRAME_BYTES,
+            max_queue=None,
+            logger=_websockets_log(),
+        )
+    except InvalidStatus as exc:
+        status, host = exc.response.status_code, endpoint.host
+        if status in (401, 403):
+            raise Unauthorized(
+                f"{host} refused the connection with HTTP {status}: check the key or token in auth=",
+                host=host,
+            ) from exc
+        raise ConnectionLost(
+            f"{host} answered HTTP {status} instead of opening a WebSocket: check the URL",
+            host=host,
+        ) from exc
+    except Exception as exc:  # whatever DNS, TCP, TLS, a proxy or the handshake can raise
+        reason = redact(str(exc)) or type(exc).__name__
+        raise ConnectionLost(
+            f"no connection to {endpoint.host}: {reason}", host=endpoint.host
+        ) from exc
+
+
+def _websockets_log() -> logging.Logger:
+    """Return a log for websockets that leaves out its DEBUG lines: they show the handshake, credentials and all."""
+    quiet = logging.Logger("jupyter_jobs.appsync.websocket", logging.WARNING)
+    quiet.parent = log
+    return quiet
+
+
+class Pump:
+    """Carries text between one socket and one `ClientConnection`, until one of them ends.
+
+    Args:
+        websocket: Open.
+        connection: New.
+        tasks: Where the pump's own tasks live.
+        timing: How patient it is.
+        handle: Takes each event but `Lost` and `Ignored`; runs in the reader and must be quick.
+    """
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        connection: ClientConnection,
+        tasks: Tasks,
+        timing: Timing,
+        handle: Callable[[ClientEvent], None],
+    ) -> None:
+        self.connection = connection
+        self._websocket = websocket
+        self._tasks = tasks
+        self._timing = timing
+        self._handle = handle
+        self._loop = tasks.loop
+        self._lost: Lost | None = None
+        self._heard_at = self._pinged_at = self._loop.time()
+        self._output = asyncio.Event()
+        self._deadline = PatientTimer(self._loop, self._tick)
+        self._pong_due = PatientTimer(self._loop, self._pong_overdue)
+
+    async def run(self) -> Lost:
+        """Pump until the connection is over; cancelling closes the socket, within `close_s`."""
+        from websockets.exceptions import ConnectionClosed
+
+        writer = self._tasks.spawn(self._write(), name="appsync writer")
+        pinger = self._tasks.spawn(self._ping(), name="appsync pings")
+        try:
+            self.connection.connect(self._loop.time())
+            self.settle([])
+            return await self._read()
+        except ConnectionClosed as exc:
+            return self._lost or Lost(f"the socket closed: {redact(str(exc))}")
+        except RemoteProtocolError as exc:
+            return Lost(str(exc))
+        except asyncio.CancelledError:
+            await self._websocket.close()
+            raise
+        finally:
+            # No await from here on: an interrupt of the user's may be on its way out, and is not to be held up.
+            self.connection.close()
+            self._deadline.set(None)
+            self._pong_due.set(None)
+            writer.cancel()
+            pinger.cancel()
+            self._websocket.transport.abort()
+
+    def settle(self, events: list[ClientEvent]) -> None:
+        """Pass on what the connection told, send what it wants sent, and mind its deadline.
+
+        To be called after each call into the connection, on the loop's thread.
+        """
+        for event in events:
+            if isinstance(event, Lost):
+                self.lose(event)
+            elif isinstance(event, Ignored):
+                log.info("passed over %s", redact(event.reason))
+            else:
+                self._handle(event)
+        if self.connection.has_output:
+            self._output.set()
+        self._deadline.set(self.connection.next_deadline())
+
+    def lose(self, lost: Lost) -> None:
+        """End the connection; `run` returns the first reason."""
+        self._lost = self._lost or lost
+        self._websocket.transport.abort()
+
+    async def _read(self) -> Lost:
+        receive, recv, handle = self.connection.receive, self._websocket.recv, self._handle
+        clock, debug = self._loop.time, logging.DEBUG
+        yield_at = 0.0
+        while self._lost is None:
+            text = await recv(decode=False)
+            now = self._heard_at = clock()
+            if log.isEnabledFor(debug):
+                log.debug("< %s", redact(text.decode(errors="replace")))
+            events = receive(text, now)
+            if len(events) == 1 and type(events[0]) is Received:
+                handle(events[0])
+            else:
+                self.settle(events)
+            # A queue that is full is read without ever suspending.
+            if now >= yield_at:
+                await asyncio.sleep(0)
+                yield_at = clock() + SLICE_S
+        return self._lost
+
+    async def _write(self) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                await self._output.wait()
+                self._output.clear()
+                for text in self.connection.data_to_send():
+                    if log.isEnabledFor(logging.DEBUG):
+                        log.debug("> %s", redact(text))
+                    await self._websocket.send(text)
+        except ConnectionClosed:
+            return  # the reader sees it too, and says why
+
+    async def _ping(self) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                await asyncio.sleep(self._timing.ping_every_s)
+                pong = await self._websocket.ping()
+                self._pinged_at = self._loop.time()
+                self._pong_due.set(self._pinged_at + self._timing.pong_within_s)
+                await pong
+                self._pong_due.set(None)
+        except ConnectionClosed:
+            return
+
+    def _tick(self) -> None:
+        self.settle(self.connection.tick(self._loop.time()))
+
+    def _pong_overdue(self) -> None:
+        waited_s = self._timing.pong_within_s
+        if self._heard_at > self._pinged_at:
+            self._pinged_at = self._loop.time()
+            self._pong_due.set(self._pinged_at + waited_s)
+        else:
+            self.lose(Lost(f"a ping was not answered within {waited_s:g} s"))
