@@ -1,0 +1,30 @@
+"""Makes `pytest --nbval notebooks` repeatable: a backend and folders of its own, and one group for each notebook."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.own_folders import own_folders
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="notebooks-"))
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    for name, value in stack.enter_context(own_folders(Path(folder) / "own")).items():
+        patch.setenv(name, value)
+    patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # As a Jupyter server tells its kernels; nbval starts a notebook's kernel at its first cell, after this.
+    os.environ["JPY_SESSION_NAME"] = str(item.path)

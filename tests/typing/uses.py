@@ -1,0 +1,118 @@
+"""What callers may rely on, as types. Checked by mypy, never run."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, assert_type
+
+from jupyter_jobs import (
+    ApiKeyAuth,
+    Command,
+    JobClient,
+    JobFailed,
+    JobHandle,
+    JobLost,
+    JobMonitor,
+    JobsError,
+    JobStatus,
+    JobTimedOut,
+    Notebook,
+    Priority,
+    TokenAuth,
+    current_job,
+    handler,
+    track,
+)
+
+
+def train(size: int, *, lr: float) -> dict[str, float]:
+    for _ in track(range(size), message="training"):
+        current_job().progress(1, size)
+    return {"loss": lr}
+
+
+def monitors() -> None:
+    assert_type(JobMonitor(), JobMonitor)
+    JobMonitor(group="mine", loop="thread")
+    JobMonitor("https://abc.appsync-api.eu-west-1.amazonaws.com/graphql", auth=ApiKeyAuth("da2-x"))
+    JobMonitor("https://jobs.example.com/graphql", auth=TokenAuth("token"))
+    JobMonitor("https://jobs.example.com/graphql", auth=TokenAuth(lambda: "token"))
+    JobMonitor("https://jobs.example.com/graphql", auth=TokenAuth(fresh_token))
+    JobMonitor("https://jobs.example.com/graphql", auth="da2-x")  # type: ignore[arg-type]  # a bare key says no mode
+    JobMonitor(auth_mode="iam")  # type: ignore[call-arg]  # unknown options are refused
+    with JobMonitor() as monitor:
+        assert_type(monitor, JobMonitor)
+        assert_type(monitor.jobs, list[JobHandle[Any]])
+        assert_type(monitor.group, str)
+
+
+async def fresh_token() -> str:
+    return "token"
+
+
+def submits(monitor: JobMonitor) -> None:
+    assert_type(monitor.submit("Process data", priority="HIGH", params={"day": 1}), JobHandle[Any])
+    assert_type(monitor.submit(train, 128, lr=3e-4), JobHandle[dict[str, float]])
+    assert_type(
+        monitor.submit(train, 128, lr=3e-4, priority=Priority.LOW, name="night"),
+        JobHandle[dict[str, float]],
+    )
+    assert_type(monitor.submit(Command(["python", "train.py"])), JobHandle[int])
+    assert_type(monitor.submit(Command.shell("ls | wc -l", cwd=Path())), JobHandle[int])
+    assert_type(
+        monitor.submit(Notebook("report.ipynb", parameters={"day": "2026-11-22"})), JobHandle[str]
+    )
+    monitor.submit(17)  # type: ignore[call-overload]  # not a request
+
+
+def handles(monitor: JobMonitor, job: JobHandle[dict[str, float]]) -> None:
+    assert_type(job.result(), dict[str, float])
+    assert_type(job.result(timeout=60), dict[str, float])
+    assert_type(job.status, JobStatus)
+    assert_type(job.progress, float | None)
+    assert_type(job.cancel(), bool)
+    assert_type([line.text for line in job.logs(tail=10)], list[str])
+    assert_type(monitor.get(job.id), JobHandle[Any])
+    assert_type(monitor.cancel(job), bool)
+    assert_type(monitor.cancel(job.id), bool)
+    try:
+        job.result()
+    except (JobFailed, JobTimedOut, JobLost) as error:
+        assert_type(error.traceback, str)
+    except JobsError:
+        pass
+
+
+def futures(jobs: list[JobHandle[int]]) -> None:
+    taken: list[concurrent.futures.Future[int]] = [*jobs]
+    done, _ = concurrent.futures.wait(taken)
+    assert_type([job.result() for job in done], list[int])
+
+
+async def awaits(job: JobHandle[int], others: list[JobHandle[int]]) -> None:
+    awaitable: Awaitable[int] = job
+    assert_type(await awaitable, int)
+    assert_type(await asyncio.wait_for(job, timeout=1), int)
+    assert_type(await asyncio.gather(*others), list[int])
+
+
+async def clients() -> None:
+    async with await JobClient.connect(group="mine") as client:
+        assert_type(client, JobClient)
+        assert_type(await client.submit(train, 1, lr=0.1), JobHandle[dict[str, float]])
+
+
+@handler("Process data")
+def process_data(params: dict[str, Any]) -> int:
+    job = current_job()
+    job.message("reading")
+    assert_type(job.dir, Path)
+    for row in track([1, 2, 3], total=3):
+        assert_type(row, int)
+    return len(params)
+
+
+assert_type(process_data({}), int)
