@@ -252,7 +252,7 @@ def _read_ack(frame: dict[str, Any]) -> ConnectionAck:
 
 
 def _read_start(frame: dict[str, Any]) -> Start:
-    payload = frame["payload"]
+    payload = _object(frame["payload"])
     authorization = _object(_object(payload.get("extensions")).get("authorization"))
     return Start(
         _text(frame["id"]),

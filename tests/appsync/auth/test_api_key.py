@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from jupyter_jobs.appsync.auth import ApiKeyAuth, ApiKeyVerifier, Attempt, Purpose
+from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.errors import Unauthorized
+
+ATTEMPT = Attempt(Purpose.REQUEST, Endpoint.parse("https://api.example.com/graphql"))
+
+
+def test_the_key_travels_in_x_api_key() -> None:
+    assert ApiKeyAuth("da2-key").headers(ATTEMPT) == {"x-api-key": "da2-key"}
+
+
+def test_any_of_several_keys_will_do() -> None:
+    verifier = ApiKeyVerifier(["old", "new"])
+
+    verifier.verify({"x-api-key": "old"})
+    verifier.verify({"x-api-key": "new"})
+
+
+@pytest.mark.parametrize("key", ["", "ol", "olde", "schlüssel", "\ud800"])
+def test_a_key_that_is_nearly_right_is_wrong(key: str) -> None:
+    with pytest.raises(Unauthorized):
+        ApiKeyVerifier(["old"]).verify({"x-api-key": key})

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jupyter_jobs.appsync.auth import (
+    AnyOf,
+    ApiKeyVerifier,
+    Attempt,
+    Purpose,
+    TokenAuth,
+    TokenVerifier,
+    ask,
+    ask_sync,
+)
+from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.errors import ConfigurationError, Unauthorized
+
+ATTEMPT = Attempt(Purpose.START, Endpoint.parse("https://api.example.com/graphql"))
+EITHER = AnyOf([ApiKeyVerifier(["key"]), TokenVerifier(lambda token: token == "token")])
+
+
+def fails() -> str:
+    raise OSError("no network; token=da2-abcdefghijklmnopqrstuvwxyz")
+
+
+async def fails_slowly() -> str:
+    return fails()
+
+
+def test_any_of_several_modes_will_do() -> None:
+    EITHER.verify({"x-api-key": "key"})
+    EITHER.verify({"authorization": "token"})
+
+
+def test_a_bad_credential_is_a_better_reason_than_a_missing_one() -> None:
+    for headers in ({"x-api-key": "no"}, {"authorization": "no"}):
+        with pytest.raises(Unauthorized, match="not authorized to make this call"):
+            EITHER.verify(headers)
+    with pytest.raises(Unauthorized, match="not provided"):
+        EITHER.verify({})
+
+
+@pytest.mark.parametrize("function", [fails, fails_slowly])
+async def test_a_function_that_fails_is_named_with_its_reason_and_no_secret(
+    function: type[str],
+) -> None:
+    auth = TokenAuth(function)
+
+    for asking in (ask(auth, ATTEMPT), asyncio.to_thread(ask_sync, auth, ATTEMPT)):
+        with pytest.raises(Unauthorized, match=r"api\.example.com.*OSError: no network") as failure:
+            await asking
+        assert isinstance(failure.value.__cause__, OSError)
+        assert "da2-abc" not in str(failure.value)
+
+
+@pytest.mark.parametrize("error", [Unauthorized("log in first"), ConfigurationError("no pool")])
+async def test_a_function_may_fail_in_our_own_words(error: Exception) -> None:
+    def function() -> str:
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        await ask(TokenAuth(function), ATTEMPT)
