@@ -1,0 +1,1 @@
+"""What a job is, how it is asked for, and how this process keeps up with it."""

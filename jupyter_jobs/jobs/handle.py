@@ -1,0 +1,253 @@
+"""A job in the user's hands: a future that the server completes.
+
+`JobHandle` is a `concurrent.futures.Future`, so `wait` and `as_completed` of the standard library take it, and it can
+be awaited. Three things differ from a plain future, because the work runs elsewhere: `cancel()` also works on a
+running job and takes effect when the job's process is gone; cancelling an `await`, or interrupting `result()`, leaves
+the job alone; and a large value is fetched when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import concurrent.futures
+import json
+import pickle
+import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from jupyter_jobs._loop import call_soon
+from jupyter_jobs.errors import JobFailed, JobLost, JobTimedOut, JobUnsuccessful, ResultUnavailable
+from jupyter_jobs.jobs import calls
+from jupyter_jobs.jobs.calls import JobApi
+from jupyter_jobs.jobs.model import Job, JobStatus
+from jupyter_jobs.jobs.store import JobStore
+
+__all__ = ["JobHandle", "JobOwner", "LogLine"]
+
+T = TypeVar("T")
+
+_LOG_PAGE = 5000
+_STORED: Any = object()  # stands for a value that is still with the server
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a job's output.
+
+    Attributes:
+        seq: Its number, from 1.
+        time: When it was read, ISO 8601 in UTC.
+        stream: `stdout` or `stderr`.
+        text: The line without its end.
+    """
+
+    seq: int
+    time: str
+    stream: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class JobOwner(Protocol):
+    """What a handle needs of the client that made it."""
+
+    store: JobStore
+    api: JobApi
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def blocking(self) -> Callable[[], AbstractContextManager[None]]:
+        """Marks a call that waits on the calling thread, so that updates still arrive meanwhile."""
+
+
+class JobHandle(concurrent.futures.Future[T], Generic[T]):
+    """One job: its state, its outcome, and what can be done with it.
+
+    Made by `submit` and `get`. May be used on any thread. Dropping it does not cancel the job.
+    """
+
+    def __init__(self, id_: str, owner: JobOwner) -> None:
+        super().__init__()
+        self.id = id_
+        self._owner = owner
+        self._settling = threading.Lock()
+
+    @property
+    def record(self) -> Job:
+        """The job as last heard of: all of its fields."""
+        job = self._owner.store.get(self.id)
+        assert job is not None  # a handle is made for jobs of the store, which forgets none
+        return job
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.record.label
+
+    @property
+    def status(self) -> JobStatus:
+        """Where it is in its life."""
+        return self.record.status
+
+    @property
+    def progress(self) -> float | None:
+        """From 0 to 1, or None when the job does not say."""
+        return self.record.progress
+
+    @property
+    def message(self) -> str | None:
+        """The last thing it reported."""
+        return self.record.message
+
+    def running(self) -> bool:
+        """Whether its process is at work, a cancelled one not yet gone included."""
+        return self.status in (JobStatus.RUNNING, JobStatus.CANCELLING)
+
+    def cancel(self) -> bool:
+        """Ask for the job's end; one HTTPS request, does not wait for the end itself.
+
+        Returns:
+            Whether the job is ended or ending by cancellation: False if it had already ended otherwise.
+        """
+        self._owner.store.merge(self._owner.api.run_sync(calls.cancel(self.id)))
+        return self.status in (JobStatus.CANCELLING, JobStatus.CANCELLED)
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the end and return the value.
+
+        Args:
+            timeout: Seconds to wait; None waits as long as it takes. Interrupting the wait leaves the job alone.
+
+        Raises:
+            TimeoutError: It has not ended by then; it goes on.
+            JobUnsuccessful: It failed (`JobFailed`), ran too long (`JobTimedOut`) or got lost (`JobLost`).
+            concurrent.futures.CancelledError: It was cancelled.
+            ResultUnavailable: It succeeded, and its value cannot be had here.
+        """
+        with self._owner.blocking():
+            try:
+                value = super().result(timeout)
+            except TimeoutError as error:
+                if self.done():  # the job's own outcome
+                    raise
+                raise TimeoutError(
+                    f"{self.name} is {self.status.word} after {timeout:g} s; it goes on"
+                ) from error
+        return self._fetch() if value is _STORED else value
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the end and return what `result` would raise, or None; raises as `result` otherwise."""
+        with self._owner.blocking():
+            return super().exception(timeout)
+
+    def logs(self, *, tail: int | None = None) -> list[LogLine]:
+        """Return what the job has printed so far, both streams in order.
+
+        Args:
+            tail: Only so many of the last lines; None for all that the size limit kept.
+        """
+        lines: list[LogLine] = []
+        while True:
+            after = lines[-1].seq if lines else None
+            page = self._owner.api.run_sync(
+                calls.logs(self.id, after=after, tail=None if lines else tail, limit=_LOG_PAGE)
+            )
+            lines += [LogLine(**line) for line in page["lines"] or ()]
+            if len(page["lines"] or ()) < _LOG_PAGE or tail is not None:
+                return lines
+
+    def add_done_callback(self, fn: Callable[[concurrent.futures.Future[T]], object]) -> None:
+        """Call `fn(job)` once it has ended, on the thread of the monitor's event loop.
+
+        In a notebook that is the main thread, where plots and data frames may be touched.
+        """
+        super().add_done_callback(lambda _: call_soon(self._owner.loop, fn, self))
+
+    def settle(self, job: Job) -> None:
+        """Complete the future from a job that has ended. For the owner; later calls change nothing."""
+        with self._settling:  # the feed and a waiting thread may hear of the same end
+            if self.done():
+                return
+            if job.status is JobStatus.CANCELLED:
+                super().cancel()
+                self.set_running_or_notify_cancel()
+            elif job.status is JobStatus.SUCCEEDED:
+                self.set_result(job.result if job.result_size is None else _STORED)
+            else:
+                self.set_exception(unsuccessful(job))
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> T:
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        # Not wrap_future: that hands a cancelled await on to the job.
+        super().add_done_callback(lambda _: call_soon(loop, _complete, ended))
+        await ended
+        if super().exception() is None and super().result() is _STORED:
+            return await asyncio.to_thread(self._fetch)
+        return super().result()
+
+    def _fetch(self) -> T:
+        if not self._owner.api.wire.endpoint.is_loopback:
+            raise ResultUnavailable(
+                f"{self.name} left {self.record.result_size:,} bytes with its server; "
+                "only results of the backend on this machine are loaded, since loading runs code",
+                job_id=self.id,
+            )
+        stored = self._owner.api.run_sync(calls.result(self.id))
+        data = base64.b64decode(stored["data"])
+        try:
+            return json.loads(data) if stored["encoding"] == "json" else pickle.loads(data)  # type: ignore[no-any-return]  # the job's own type
+        except Exception as error:  # unpickling runs code of the classes that it meets
+            raise ResultUnavailable(
+                f"the value of {self.name} cannot be loaded in this kernel: {error}", job_id=self.id
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name!r}: {self.status.word}>"
+
+
+def unsuccessful(job: Job) -> JobUnsuccessful:
+    """Return the error that stands for a job's bad end."""
+    error = job.error or {}
+    kind, message = str(error.get("type") or ""), str(error.get("message") or "")
+    reason = ": ".join(part for part in (kind, message) if part) or "no reason was given"
+    raised = _ERRORS[job.status](
+        f"{job.label} {_PHRASES[job.status]}: {reason}",
+        job_id=job.id,
+        name=job.label,
+        error_type=kind,
+        error_message=message,
+        traceback=str(error.get("traceback") or ""),
+        log_tail=error.get("log") or (),
+    )
+    if raised.traceback:
+        raised.add_note("In the job:\n" + raised.traceback.rstrip())
+    if raised.log_tail:
+        raised.add_note("Last lines it printed:\n" + "\n".join(raised.log_tail))
+    return raised
+
+
+_ERRORS = {
+    JobStatus.FAILED: JobFailed,
+    JobStatus.TIMED_OUT: JobTimedOut,
+    JobStatus.LOST: JobLost,
+}
+_PHRASES = {
+    JobStatus.FAILED: "failed",
+    JobStatus.TIMED_OUT: "ran out of time",
+    JobStatus.LOST: "was lost",
+}
+
+
+def _complete(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,196 @@
+"""What a job is: the record, its states, and which state may follow which.
+
+Pure values: no clock, no sockets. The record mirrors `type Job` of `schema.graphql` name by name (snake case here,
+camel case there); `WIRE_NAMES` is the one place where the two meet.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+__all__ = ["TRANSITIONS", "WIRE_NAMES", "Job", "JobKind", "JobStatus", "Priority"]
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    CANCELLING = "CANCELLING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMED_OUT = "TIMED_OUT"
+    LOST = "LOST"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return not TRANSITIONS[self]
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the job ended without being asked to, and not well."""
+        return self in (JobStatus.FAILED, JobStatus.TIMED_OUT, JobStatus.LOST)
+
+    @property
+    def word(self) -> str:
+        """The status as a reader sees it: `timed out`."""
+        return self.value.lower().replace("_", " ")
+
+
+_S = JobStatus
+_ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED, _S.TIMED_OUT, _S.LOST})
+
+TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
+    _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLING}) | _ENDED,
+    _S.RUNNING: frozenset({_S.CANCELLING}) | _ENDED,
+    _S.CANCELLING: _ENDED,  # work that ends well before the signal arrives has still succeeded
+    **{status: frozenset() for status in _ENDED},
+}
+"""Which states may follow a state, besides itself. A status that is not listed is refused."""
+
+
+class Priority(StrEnum):
+    """Which of the waiting jobs starts first; among equals, the oldest."""
+
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+
+
+class JobKind(StrEnum):
+    """What the work is."""
+
+    REQUEST = "REQUEST"
+    FUNCTION = "FUNCTION"
+    COMMAND = "COMMAND"
+    NOTEBOOK = "NOTEBOOK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as the server last told it.
+
+    Attributes:
+        id: Unique; made by the client that submitted it, or by the server.
+        group: The jobs that one monitor shows together.
+        name: What people call it.
+        kind: What the work is.
+        request: The work in words: a request's name, a function's, a command line, a notebook's file name.
+        params: The request's parameters, decoded from JSON.
+        priority: Which of the waiting jobs starts first.
+        status: Where it is in its life.
+        progress: From 0 to 1, or None when the job does not say.
+        done: Steps done, when the job counts them.
+        total: Steps to be done, when the job counts them.
+        message: The last thing the job reported.
+        result: The value, decoded from JSON; None also when `result_size` is set.
+        result_size: Bytes of a result that must be asked for, else None.
+        error: `type`, `message`, and where known `traceback`, `exitCode`, `signal`, `log`; None unless it failed.
+        version: Raised by one at each write; newer wins.
+        created_at: When the server accepted it; ISO 8601 in UTC, as all times.
+        started_at: When its process started, or None.
+        finished_at: When it ended, or None.
+        updated_at: When it was last written.
+    """
+
+    id: str
+    group: str | None = None
+    name: str | None = None
+    kind: JobKind | None = None
+    request: str | None = None
+    params: Any = None
+    priority: Priority | None = None
+    status: JobStatus = JobStatus.QUEUED
+    progress: float | None = None
+    done: float | None = None
+    total: float | None = None
+    message: str | None = None
+    result: Any = None
+    result_size: int | None = None
+    error: Mapping[str, Any] | None = None
+    version: int = 0
+    created_at: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    updated_at: str | None = None
+
+    @classmethod
+    def from_wire(cls, body: Mapping[str, Any]) -> Self:
+        """Read a job from a GraphQL answer or event.
+
+        Args:
+            body: `type Job` as JSON, camel case, `AWSJSON` fields as JSON strings. Unknown fields are left out.
+
+        Raises:
+            ValueError: It has no id, no status or no version that can be understood: ask the server again.
+        """
+        id_, status, version = body.get("id"), body.get("status"), body.get("version")
+        if not id_ or not status or not isinstance(version, int):
+            raise ValueError("a job without id, status or version")
+        get = body.get
+        kind, priority = get("kind"), get("priority")
+        return cls(
+            id=id_,
+            group=get("group"),
+            name=get("name"),
+            kind=JobKind(kind) if kind else None,
+            request=get("request"),
+            params=_decode(get("params")),
+            priority=Priority(priority) if priority else None,
+            status=JobStatus(status),
+            progress=get("progress"),
+            done=get("done"),
+            total=get("total"),
+            message=get("message"),
+            result=_decode(get("result")),
+            result_size=get("resultSize"),
+            error=_decode(get("error")),
+            version=version,
+            created_at=get("createdAt"),
+            started_at=get("startedAt"),
+            finished_at=get("finishedAt"),
+            updated_at=get("updatedAt"),
+        )
+
+    @property
+    def label(self) -> str:
+        """What to call it in a sentence: the name, else the request, else the id."""
+        return self.name or self.request or self.id
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from start to end, or None while it has not done both."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (
+            datetime.fromisoformat(self.finished_at) - datetime.fromisoformat(self.started_at)
+        ).total_seconds()
+
+    def __repr__(self) -> str:
+        return f"Job({self.label!r}, {self.status.word})"
+
+
+WIRE_NAMES: Mapping[str, str] = {
+    field.name: re.sub(r"_([a-z])", lambda match: match[1].upper(), field.name)
+    for field in dataclasses.fields(Job)
+}
+"""The name of each field of `Job` in `schema.graphql`, in the order of the schema."""
+
+
+def _decode(value: Any) -> Any:
+    """Read an AWSJSON field: a string of JSON on the wire. A string that is not JSON stands for itself."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,341 @@
+"""`JobMonitor`: submit jobs from a cell and watch them in a panel that moves by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar, overload
+
+import anywidget
+import traitlets
+
+from jupyter_jobs._loop import Tasks, call_soon, loop_thread
+from jupyter_jobs.appsync.auth import Auth
+from jupyter_jobs.errors import ConfigurationError
+from jupyter_jobs.jobs import calls
+from jupyter_jobs.jobs.client import JobClient, find_target
+from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.model import Priority
+from jupyter_jobs.jobs.requests import Command, Notebook, Request
+from jupyter_jobs.widget import fallback
+from jupyter_jobs.widget.actions import perform
+from jupyter_jobs.widget.panel import Panel
+from jupyter_jobs.widget.panel_state import summary
+from jupyter_jobs.widget.standin import TICK, StandIn
+
+__all__ = ["JobMonitor"]
+
+T = TypeVar("T")
+
+_STATIC = Path(__file__).parent.parent / "static"
+SETTLE = 2.0  # seconds between renewals of the saved summary while jobs change
+REST = 1.0  # seconds between ticks while no job is live
+
+
+class JobMonitor(anywidget.AnyWidget):
+    """The jobs of this notebook: submits them, follows them, shows them.
+
+    As the last expression of a cell it is a live panel. Asking again in the same kernel for the same target gives the
+    same monitor, so every cell may write `JobMonitor()`.
+
+    Args:
+        endpoint: HTTPS URL of an AppSync API; default `JUPYTER_JOBS_ENDPOINT`, else the embedded backend, which is
+            started if it does not run.
+        auth: `ApiKeyAuth` or `TokenAuth`; default the key in `JUPYTER_JOBS_API_KEY`.
+        group: Which jobs belong together; default one a notebook, so that a restarted kernel has its jobs back.
+        loop: "notebook" lives on the event loop that runs now, so that callbacks come on the main thread; "thread" on
+            a background thread. Where no loop runs, as in a script, it is always the thread.
+
+    Raises:
+        ConfigurationError: The endpoint cannot be one of AppSync's, or nothing says how to be let in.
+        BackendUnavailable: The embedded backend does not start.
+    """
+
+    _esm = _STATIC / "widget.js"
+    _css = _STATIC / "widget.css"
+
+    summary = traitlets.Dict(read_only=True).tag(sync=True)
+
+    _monitors: ClassVar[dict[tuple[Any, ...], JobMonitor]] = {}
+
+    def __new__(
+        cls,
+        endpoint: str | None = None,
+        *,
+        auth: Auth | None = None,
+        group: str | None = None,
+        loop: str = "notebook",
+    ) -> Self:
+        """Return the kernel's monitor for this target, made if there is none."""
+        if loop not in ("notebook", "thread"):
+            raise ConfigurationError(f'loop must be "notebook" or "thread", not {loop!r}')
+        target = find_target(endpoint, auth)
+        home = _running_loop() if loop == "notebook" else None
+        group = group or default_group()
+        key = (cls, target.endpoint.http, target.auth.identity, group, home or "thread")
+        monitor = JobMonitor._monitors.get(key)
+        if monitor is None or monitor.closed:
+            monitor = super().__new__(cls)
+            monitor._parts = (target, group, home)
+            JobMonitor._monitors[key] = monitor
+        return monitor
+
+    def __init__(self, endpoint: str | None = None, **_: Any) -> None:
+        if (parts := self.__dict__.pop("_parts", None)) is None:
+            return  # made before; this is another name for it
+        target, group, home = parts
+        in_thread = home is None
+        self._home = home or loop_thread()
+        self._standin = (
+            None
+            if in_thread
+            else StandIn(self._home, is_needed=self._has_live, catch_up=self._catch_up)
+        )
+        self._client = JobClient(
+            target,
+            group=group,
+            loop=self._home,
+            blocking=self._standin.blocking if self._standin else nullcontext,
+        )
+        self._tasks = Tasks(self._home)
+        self._panel = Panel(
+            self._client, connection=self._connection, send=self._send, act=self._act
+        )
+        self._summary_due = 0.0
+        self._summary_stale = True
+        self._ticked_at = time.monotonic()
+        super().__init__()
+        self.on_msg(lambda _widget, message, _buffers: self._panel.receive(message))
+        self._client.store.observe(self._job_changed)
+        self._client.watch(self._renew_soon)
+        call_soon(self._home, self._start)
+
+    @overload
+    def submit(
+        self,
+        request: str,
+        /,
+        *,
+        priority: Priority | str = ...,
+        name: str | None = ...,
+        params: Any = ...,
+    ) -> JobHandle[Any]: ...
+    @overload
+    def submit(
+        self, request: Command, /, *, priority: Priority | str = ..., name: str | None = ...
+    ) -> JobHandle[int]: ...
+    @overload
+    def submit(
+        self, request: Notebook, /, *, priority: Priority | str = ..., name: str | None = ...
+    ) -> JobHandle[str]: ...
+    @overload
+    def submit(
+        self,
+        request: Callable[..., T],
+        /,
+        *args: Any,
+        priority: Priority | str = ...,
+        name: str | None = ...,
+        **kwargs: Any,
+    ) -> JobHandle[T]: ...
+    def submit(
+        self,
+        request: Request,
+        /,
+        *args: Any,
+        priority: Priority | str = Priority.MEDIUM,
+        name: str | None = None,
+        params: Any = None,
+        **kwargs: Any,
+    ) -> JobHandle[Any]:
+        """Submit a job and return at once with its handle: one HTTPS request, from any thread.
+
+        Args:
+            request: The name of a request that the backend handles; a function; a `Command`; a `Notebook`.
+            *args: The function's arguments.
+            priority: "HIGH", "MEDIUM" or "LOW": which of the waiting jobs starts first.
+            name: What the panel calls it; default from the request.
+            params: JSON value for a named request.
+            **kwargs: The function's keyword arguments. One that is named like an option of `submit` must be bound by
+                `functools.partial`.
+
+        Raises:
+            InvalidJob: It cannot be run as it is, and why. Nothing was submitted.
+            UnknownRequest: Nobody handles a request of that name.
+            WireError: The backend could not be asked. An answer that got lost is asked for again under the same id,
+                so a job is never submitted twice.
+            MonitorClosed: After `close`.
+        """
+        body = self._client.prepare(
+            request, args, kwargs, priority=priority, name=name, params=params
+        )
+        handle = self._client.adopt(self._client.api.run_sync(calls.submit(body)))
+        if self._standin is not None:
+            self._standin.wake()
+        return handle
+
+    def get(self, id_: str) -> JobHandle[Any]:
+        """Return the job of that id, asked of the server unless it is known.
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        return self._client.known(id_) or self._client.found(
+            id_, self._client.api.run_sync(calls.get(id_))
+        )
+
+    def cancel(self, job: JobHandle[Any] | str) -> bool:
+        """Ask for a job's end; returns whether it is ended or ending by cancellation."""
+        return (job if isinstance(job, JobHandle) else self.get(job)).cancel()
+
+    @property
+    def jobs(self) -> list[JobHandle[Any]]:
+        """All jobs of the group, newest first, those of earlier kernels included."""
+        self._client.check_open()
+        if not self._client.reconciler.complete:
+            self._client.api.drive_sync(self._client.reconciler.calls())
+        return self._client.jobs
+
+    @property
+    def group(self) -> str:
+        """Which jobs belong together."""
+        return self._client.group
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._client.closed
+
+    def close(self) -> None:
+        """Take the panel away and end the updates; the jobs go on. Twice without harm."""
+        if self.closed:
+            return
+        if self._standin is not None:
+            self._standin.close()
+        self._client.close()
+        call_soon(self._home, self._stop)
+        super().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return the synced state, the summary as it is now."""
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        if "summary" in state:
+            state["summary"] = self._summary()
+        return state
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else fallback.sentence(self._client.store)
+        return f"JobMonitor({self._client.target.name}: {state})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        store = self._client.store
+        return {**data, "text/plain": repr(self), "text/html": fallback.html(store)}, metadata
+
+    def _start(self) -> None:
+        self._client.start()
+        self._tasks.spawn(self._tick(), name="jupyter-jobs tick")
+
+    def _stop(self) -> None:
+        self._tasks.spawn(self._close_all(), name="jupyter-jobs close")
+
+    async def _close_all(self) -> None:
+        await self._client.aclose()
+        await self._tasks.cancel()
+
+    async def _tick(self) -> None:
+        """Four times a second while jobs live: keeps Interrupt prompt, tells the stand-in that the loop runs."""
+        while True:
+            now = time.monotonic()
+            if self._standin is not None:
+                self._standin.ticked()
+            self._panel.on_tick(min(now - self._ticked_at, 2 * REST))
+            self._ticked_at = now
+            if self._summary_stale and now >= self._summary_due:
+                self._renew()
+                self._summary_due = now + SETTLE
+            await asyncio.sleep(TICK if self._has_live() else REST)
+
+    def _has_live(self) -> bool:
+        return self._client.store.has_live and not self.closed
+
+    def _catch_up(self) -> None:
+        self._client.api.drive_sync(self._client.reconciler.calls())
+        self._panel.flush()
+
+    def _act(self, name: str, job_id: str, reply: Callable[[Mapping[str, Any]], None]) -> None:
+        perform(self._client, name, job_id, reply)
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self.send(message)
+
+    def _job_changed(self, *_: object) -> None:
+        self._summary_stale = True
+
+    def _renew_soon(self) -> None:
+        self._summary_stale = True
+
+    def _renew(self) -> None:
+        """Sync the summary: while jobs live only for a page that looks, and once when all have ended."""
+        if self._panel.has_pages or not self._has_live():
+            self._summary_stale = False
+            self.set_trait("summary", self._summary())
+
+    def _summary(self) -> dict[str, Any]:
+        now = round(time.time() * 1000)
+        return summary(self._client.store, self._connection(), self._client.target.name, now)
+
+    def _connection(self) -> dict[str, Any]:
+        return connection_row(self._client)
+
+
+def connection_row(client: JobClient) -> dict[str, Any]:
+    """Return the state of the connection as the page wants it; times in epoch milliseconds."""
+    status = client.connection
+    problem = client.feed.problem if client.feed else ""
+    return {
+        "state": status.state.value,
+        "detail": status.error or problem,
+        "retryAt": None if status.retry_at is None else round(status.retry_at * 1000),
+        "attempt": status.attempt,
+        "asOf": None if client.current_at is None else round(client.current_at * 1000),
+    }
+
+
+def default_group() -> str:
+    """Return the group of this notebook: the same after a restart of its kernel, and no path in it.
+
+    The Jupyter server tells the notebook's path in `JPY_SESSION_NAME`, VS Code in a variable of the kernel; elsewhere
+    it is the folder.
+    """
+    path = os.environ.get("JPY_SESSION_NAME") or _vscode_notebook() or os.getcwd()
+    digest = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:8]
+    return f"{Path(path).stem or 'jobs'}-{digest}"
+
+
+def _vscode_notebook() -> str | None:
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return None if shell is None else shell.user_ns.get("__vsc_ipynb_file__")
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

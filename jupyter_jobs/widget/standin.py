@@ -1,0 +1,116 @@
+"""Keeps a panel moving, and `result()` returning, while a cell blocks the notebook's event loop.
+
+The feed lives on that loop. While it runs, a task ticks four times a second. When the tick is overdue and jobs are
+live, or at once when one of our own blocking calls is entered, one long-lived daemon thread asks the same questions as
+the feed over HTTPS, merges the answers into the same store and flushes the same panel. When the loop ticks again the
+thread rests. Merging by version makes the overlap harmless.
+
+One thread for the life of the monitor: each new thread that sends to the page opens a socket that the kernel keeps
+until its next garbage collection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["StandIn"]
+
+log = logging.getLogger("jupyter_jobs.widget")
+
+TICK = 0.25  # seconds between ticks while jobs are live; also keeps Interrupt prompt while a cell awaits
+OVERDUE = 0.5  # seconds without a tick: the loop is blocked
+RHYTHM = 1.0  # seconds between questions
+EAGER = 0.05  # seconds before the second question of a blocking call; doubles up to RHYTHM
+
+
+class StandIn:
+    """The thread that works while the event loop cannot.
+
+    Args:
+        loop: The loop whose thread the user's cells may block.
+        is_needed: Whether any job is live.
+        catch_up: Asks, merges and flushes; called on the stand-in's thread.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        is_needed: Callable[[], bool],
+        catch_up: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._is_needed = is_needed
+        self._catch_up = catch_up
+        self._home = threading.get_ident()
+        self._last_tick = time.monotonic()
+        self._entered = 0  # blocking calls of ours under way on the loop's thread
+        self._pause = EAGER
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def ticked(self) -> None:
+        """Note that the loop runs."""
+        self._last_tick = time.monotonic()
+        if self._is_needed():
+            self.wake()
+
+    def wake(self) -> None:
+        """Have the thread look whether it is needed. From any thread."""
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(
+                target=self._run, name="jupyter-jobs-stand-in", daemon=True
+            )
+            self._thread.start()
+        self._wake.set()
+
+    @contextmanager
+    def blocking(self) -> Iterator[None]:
+        """Mark a call that waits on the calling thread; on the loop's own thread the stand-in starts at once."""
+        if threading.get_ident() != self._home:
+            yield
+            return
+        self._entered += 1
+        self._pause = EAGER
+        self.wake()
+        try:
+            yield
+        finally:
+            self._entered -= 1
+
+    def close(self) -> None:
+        """End the thread; does not wait for a question that is under way."""
+        self._closed = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        asked = -RHYTHM
+        while not self._closed and not self._loop.is_closed():
+            self._wake.clear()
+            if not self._is_needed():
+                self._wake.wait()
+            elif not self._entered and time.monotonic() - self._last_tick < OVERDUE:
+                self._wake.wait(TICK)
+            elif (left := asked + self._rhythm() - time.monotonic()) > 0:
+                self._wake.wait(left)
+            else:
+                asked = time.monotonic()
+                self._work()
+                self._pause = min(2 * self._pause, RHYTHM)
+
+    def _rhythm(self) -> float:
+        return self._pause if self._entered else RHYTHM
+
+    def _work(self) -> None:
+        try:
+            self._catch_up()
+        except (
+            Exception
+        ) as error:  # the thread must outlive any one failure; the feed reports lasting ones
+            log.warning("could not catch up while the kernel is busy: %s", error)

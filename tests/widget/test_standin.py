@@ -1,0 +1,87 @@
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from jupyter_jobs.widget.standin import StandIn
+
+PATIENCE = 10.0  # seconds, far above what any of this takes
+
+
+@contextmanager
+def standing_in(catch_up: Callable[[], None], needed: Callable[[], bool] = lambda: True) -> Iterator[StandIn]:
+    standin = StandIn(asyncio.get_running_loop(), is_needed=needed, catch_up=catch_up)
+    try:
+        yield standin
+    finally:
+        standin.close()
+        if standin._thread is not None:
+            standin._thread.join(PATIENCE)
+            assert not standin._thread.is_alive()
+
+
+async def test_a_blocked_loop_is_stood_in_for() -> None:
+    asked = threading.Event()
+    with standing_in(asked.set) as standin:
+        standin.ticked()
+
+        assert asked.wait(PATIENCE)  # this very wait blocks the loop
+
+
+async def test_a_loop_that_ticks_is_left_alone_until_a_call_blocks() -> None:
+    asked = threading.Event()
+    stop = threading.Event()
+    with standing_in(asked.set) as standin:
+
+        def keep_ticking() -> None:
+            while not stop.wait(0.02):
+                standin.ticked()
+
+        ticker = threading.Thread(target=keep_ticking)
+        ticker.start()
+        try:
+            assert not asked.wait(1.0)  # twice the time after which a silent loop counts as blocked
+            with standin.blocking():
+                assert asked.wait(PATIENCE)
+        finally:
+            stop.set()
+            ticker.join()
+
+
+async def test_a_call_on_another_thread_blocks_nothing() -> None:
+    with standing_in(lambda: None) as standin:
+        entered: list[int] = []
+
+        def wait_elsewhere() -> None:
+            with standin.blocking():
+                entered.append(standin._entered)
+
+        await asyncio.to_thread(wait_elsewhere)
+
+        assert entered == [0]
+
+
+async def test_one_failure_does_not_end_the_service() -> None:
+    calls: list[int] = []
+    again = threading.Event()
+
+    def catch_up() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("network is down")
+        again.set()
+
+    with standing_in(catch_up) as standin, standin.blocking():
+        assert again.wait(PATIENCE)
+
+
+async def test_without_live_jobs_nobody_asks() -> None:
+    needed = False
+    asked = threading.Event()
+    with standing_in(asked.set, lambda: needed) as standin:
+        with standin.blocking():
+            assert not asked.wait(0.3)
+            needed = True
+            standin.wake()
+
+            assert asked.wait(PATIENCE)
