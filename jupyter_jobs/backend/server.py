@@ -1,0 +1,251 @@
+"""The backend as a process: its folder, its key, its address, its start and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from jupyter_jobs.backend.runner import Runner
+
+from jupyter_jobs import __version__
+from jupyter_jobs.appsync.auth import ApiKeyVerifier
+from jupyter_jobs.backend.app import Backend
+from jupyter_jobs.backend.repository import Repository
+from jupyter_jobs.backend.resolvers import Api, build
+from jupyter_jobs.backend.session import Timing
+from jupyter_jobs.backend.topics import Topics
+from jupyter_jobs.errors import BackendUnavailable, ConfigurationError
+from jupyter_jobs.jobs.embedded import (
+    EmbeddedBackend,
+    data_folder,
+    process_started_at,
+    runtime_file,
+    write_private,
+)
+from jupyter_jobs.jobs.operations import UPDATE_JOB
+
+__all__ = ["Options", "serve"]
+
+log = logging.getLogger("jupyter_jobs.backend")
+
+KEY_VARIABLE = "JUPYTER_JOBS_API_KEY"
+_CLOSING = 2  # seconds that open connections get when the server ends
+_IDLE_LOOK = 1.0  # seconds between looks whether anybody is there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to serve.
+
+    Attributes:
+        host: Address to bind.
+        port: Port to bind; 0 takes the one of last time if it is free, else any.
+        data_dir: Folder of jobs, logs and results; default as `data_folder`.
+        external: Whether named requests wait for workers elsewhere.
+        idle_exit: Seconds without a connection or a live job after which it ends; None never.
+        timing: How clients are kept time with.
+        slots: Jobs that run at a time; default the number of CPUs.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    data_dir: Path | None = None
+    external: bool = False
+    idle_exit: float | None = None
+    timing: Timing = field(default_factory=Timing)
+    slots: int | None = None
+
+
+def serve(options: Options) -> int:
+    """Serve until TERM, Ctrl-C or idleness; returns the exit code.
+
+    Prints one JSON line when connections are accepted. Running jobs go on when it ends, and the next one adopts them.
+
+    Raises:
+        ConfigurationError: It may not or cannot bind there.
+        BackendUnavailable: Another backend serves this data folder.
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    os.umask(0o077)
+    # Not given to jobs, who inherit this environment.
+    key = os.environ.pop(KEY_VARIABLE, "")
+    if not _is_loopback(options.host):
+        raise ConfigurationError(
+            f"refusing to listen on {options.host}: this backend runs what it is sent, and speaks without TLS; "
+            "bind 127.0.0.1 and reach it through a tunnel"
+        )
+    folder = data_folder(options.data_dir)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _only_one(folder), contextlib.closing(Repository(folder / "jobs.sqlite")) as repository:
+        memory = _Memory(folder / "address.json")
+        key = key or memory.key
+        with _bind(options, memory.port) as listener:
+            port = listener.getsockname()[1]
+            memory.keep(key, port)
+            return asyncio.run(_serve(options, folder, repository, key, listener))
+
+
+async def _serve(
+    options: Options, folder: Path, repository: Repository, key: str, listener: socket.socket
+) -> int:
+    schema = build()
+    topics = Topics(schema)
+    runner = Runner(
+        repository, folder, external=options.external, slots=options.slots or os.cpu_count() or 1
+    )
+    api = Api(repository, runner, external=options.external, publish=topics.publish)
+    backend = Backend(
+        api,
+        topics,
+        ApiKeyVerifier([key]),
+        timing=options.timing,
+        stats=lambda: {"pid": os.getpid(), "jobs": repository.counts()},
+    )
+
+    async def update(changes: dict[str, Any]) -> None:
+        inside = {"resultSize": changes.pop("resultSize")} if "resultSize" in changes else None
+        answer = await api.execute(UPDATE_JOB, {"input": changes}, inside=inside)
+        for error in answer.get("errors", ()):
+            log.error("a job's own report was refused: %s", error["message"])
+
+    server = _Server(backend, on_ready=lambda: _announce(folder, key, listener))
+    await runner.start(update)
+    idle = asyncio.create_task(_end_when_idle(server, backend, runner, options.idle_exit))
+    try:
+        await server.serve([listener])
+    finally:
+        idle.cancel()
+        await runner.stop()
+        runtime_file(folder).unlink(missing_ok=True)
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which tells when it is ready, and ends by TERM with exit code 0."""
+
+    def __init__(self, backend: Backend, *, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                backend.app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="websockets-sansio",
+                ws_per_message_deflate=False,
+                server_header=False,
+                timeout_graceful_shutdown=_CLOSING,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on a signal; uvicorn's own way dies of it once more in the end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        yield
+
+    def stop(self) -> None:
+        """End soon, without waiting for clients."""
+        self.should_exit = True
+
+
+async def _end_when_idle(
+    server: _Server, backend: Backend, runner: Runner, seconds: float | None
+) -> None:
+    while seconds is not None:
+        await asyncio.sleep(min(_IDLE_LOOK, seconds))
+        if backend.sockets or runner.live:
+            backend.active_at = time.monotonic()
+        elif time.monotonic() - backend.active_at > seconds:
+            log.info("nobody has asked for %g s: ending", seconds)
+            server.stop()
+            return
+
+
+def _announce(folder: Path, key: str, listener: socket.socket) -> None:
+    """Let clients find this backend, and tell whoever started it."""
+    host, port = listener.getsockname()[:2]
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    backend = EmbeddedBackend(
+        http=f"http://{authority}/graphql",
+        realtime=f"ws://{authority}/graphql/realtime",
+        pid=os.getpid(),
+        started=process_started_at(os.getpid()) or 0,
+        key=key,
+        version=__version__,
+    )
+    backend.write(runtime_file(folder))
+    ready = {
+        "event": "ready",
+        "http": backend.http,
+        "realtime": backend.realtime,
+        "pid": backend.pid,
+    }
+    print(json.dumps(ready), flush=True)  # noqa: T201  # the contract with whoever started it
+    log.info("ready at %s", backend.http)
+
+
+class _Memory:
+    """Key and port of last time, so that whoever was connected finds the next backend at the same address."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            known = json.loads(path.read_text("utf-8"))
+            self.key, self.port = str(known["key"]), int(known["port"])
+        except (OSError, ValueError, KeyError, TypeError):
+            self.key, self.port = f"da2-{secrets.token_hex(16)}", 0
+
+    def keep(self, key: str, port: int) -> None:
+        write_private(self._path, json.dumps({"key": key, "port": port}))
+
+
+def _bind(options: Options, last_port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        return socket.create_server((options.host, options.port or last_port), family=family)
+    except OSError as error:
+        if options.port:
+            raise ConfigurationError(
+                f"cannot listen on {options.host}:{options.port}: {error.strerror}"
+            ) from error
+        return socket.create_server((options.host, 0), family=family)
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Hold the data folder; the system gives it back if this process dies."""
+    with open(folder / "serve.lock", "ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BackendUnavailable(
+                f"another backend serves {folder}; choose another folder with --data-dir"
+            ) from None
+        yield
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")

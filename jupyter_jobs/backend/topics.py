@@ -1,0 +1,214 @@
+"""Who subscribed to what, and what each is sent when a mutation has run.
+
+AppSync's rule (developer guide, "Real-time data"): the body of an event is what the *mutation's* caller selected. It
+is compared with the subscription's arguments, where an absent argument lets everything through and a null one matches
+null alone, and then the subscription's own selection is read from it. A field that the mutation did not select is
+null; where the schema forbids null that is an error beside the data.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLNonNull,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute_sync,
+    get_argument_values,
+    parse,
+    validate,
+)
+from graphql.execution.values import get_variable_values
+
+from jupyter_jobs.appsync.messages import dumps
+
+__all__ = ["EVENT_LIMIT", "RefusedStart", "Subscriber", "Topics"]
+
+log = logging.getLogger("jupyter_jobs.backend")
+
+EVENT_LIMIT = (
+    240 * 1024
+)  # bytes; over it AppSync delivers nothing and tells nobody (service quotas)
+Deliver = Callable[[str], object]
+
+
+class RefusedStart(Exception):
+    """A subscription that cannot be served; `errors` goes back to the client."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors[0]["message"])
+        self.errors = errors
+
+
+@dataclass(frozen=True, eq=False)
+class Subscriber:
+    """One live subscription.
+
+    Attributes:
+        field: The root field of its document.
+        arguments: Those of its root field that were given, null ones included.
+        document: Its document, parsed.
+        variables: Its variables, as JSON.
+        key: Equal for subscribers that are to get equal texts.
+        deliver: Takes the JSON text of each event's payload.
+    """
+
+    field: str
+    arguments: Mapping[str, Any]
+    document: DocumentNode
+    variables: Mapping[str, Any]
+    key: str
+    deliver: Deliver
+
+
+class Topics:
+    """The live subscriptions of all connections.
+
+    Attributes:
+        dropped: Events that were over the size limit.
+    """
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._sources = _sources(schema)
+        self._subscribers: defaultdict[str, set[Subscriber]] = defaultdict(set)
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._subscribers.values()))
+
+    def read(self, data: str, deliver: Deliver) -> Subscriber:
+        """Read the `payload.data` of a `start` frame.
+
+        Raises:
+            RefusedStart: It is not a subscription that this schema has.
+        """
+        try:
+            request = json.loads(data)
+            document = parse(request["query"], no_location=True)
+            variables = request.get("variables") or {}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise RefusedStart([_unsupported("unknown")]) from None
+        except GraphQLError as error:
+            raise RefusedStart([{"message": error.message, "errorCode": 400}]) from None
+        operations = [n for n in document.definitions if isinstance(n, OperationDefinitionNode)]
+        if len(operations) != 1 or operations[0].operation is not OperationType.SUBSCRIPTION:
+            kind = operations[0].operation.value if operations else "unknown"
+            raise RefusedStart([_unsupported(kind)])
+        if errors := validate(self._schema, document):
+            raise RefusedStart([{"message": f"Validation error: {e.message}"} for e in errors])
+        return self._subscriber(operations[0], document, variables, data, deliver)
+
+    def add(self, subscriber: Subscriber) -> None:
+        """Begin to deliver."""
+        self._subscribers[subscriber.field].add(subscriber)
+
+    def discard(self, subscriber: Subscriber) -> None:
+        """Deliver no more."""
+        self._subscribers[subscriber.field].discard(subscriber)
+
+    def publish(self, mutation: str, selected: Mapping[str, Any]) -> None:
+        """Deliver what a mutation's root field came to, with the selection of its caller."""
+        for field in self._sources.get(mutation, ()):
+            texts: dict[str, str | None] = {}
+            for subscriber in tuple(self._subscribers[field]):
+                if not _matches(subscriber.arguments, selected):
+                    continue
+                if subscriber.key not in texts:
+                    texts[subscriber.key] = self._payload(subscriber, selected)
+                if (text := texts[subscriber.key]) is not None:
+                    subscriber.deliver(text)
+
+    def _subscriber(
+        self,
+        operation: OperationDefinitionNode,
+        document: DocumentNode,
+        variables: dict[str, Any],
+        data: str,
+        deliver: Deliver,
+    ) -> Subscriber:
+        root = self._schema.subscription_type
+        node = operation.selection_set.selections[0]
+        if (
+            root is None
+            or len(operation.selection_set.selections) != 1
+            or not isinstance(node, FieldNode)
+        ):
+            raise RefusedStart(
+                [
+                    {
+                        "errorType": "DuplicatedOperationError",
+                        "message": "One root field a subscription.",
+                    }
+                ]
+            )
+        values = get_variable_values(self._schema, operation.variable_definitions or (), variables)
+        if isinstance(values, list):
+            raise RefusedStart([{"message": error.message} for error in values])
+        arguments = get_argument_values(root.fields[node.name.value], node, values)
+        return Subscriber(node.name.value, arguments, document, variables, data, deliver)
+
+    def _payload(self, subscriber: Subscriber, selected: Mapping[str, Any]) -> str | None:
+        result = execute_sync(
+            self._schema,
+            subscriber.document,
+            root_value={subscriber.field: selected},
+            variable_values=dict(subscriber.variables),
+        )
+        payload: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            payload["errors"] = self._errors(result)
+        text = dumps(payload)
+        if len(text.encode()) > EVENT_LIMIT:
+            self.dropped += 1
+            log.warning("dropped an event of %d bytes, the limit is %d", len(text), EVENT_LIMIT)
+            return None
+        return text
+
+    def _errors(self, result: ExecutionResult) -> list[dict[str, Any]]:
+        return [self._error(error) for error in result.errors or ()]
+
+    def _error(self, error: GraphQLError) -> dict[str, Any]:
+        path = list(error.path or ())
+        message = error.message
+        if message.startswith("Cannot return null"):
+            parent, field = message.removesuffix(".").rsplit(" ", 1)[1].split(".")
+            type_ = self._schema.type_map[parent].fields[field].type  # type: ignore[attr-defined]  # an object's, since it has a field
+            name = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+            where = "/".join(map(str, path))
+            message = f"Cannot return null for non-nullable type: '{name}' within parent '{parent}' (/{where})"
+        return {"message": message, "path": path}
+
+
+def _matches(arguments: Mapping[str, Any], selected: Mapping[str, Any]) -> bool:
+    return all(selected.get(name) == value for name, value in arguments.items())
+
+
+def _sources(schema: GraphQLSchema) -> dict[str, list[str]]:
+    """Return the subscription fields of each mutation, as `@aws_subscribe` names them."""
+    sources: defaultdict[str, list[str]] = defaultdict(list)
+    root = schema.subscription_type
+    for name, field in (root.fields if root else {}).items():
+        for directive in field.ast_node.directives if field.ast_node else ():
+            if directive.name.value == "aws_subscribe":
+                for value in directive.arguments[0].value.values:
+                    sources[value.value].append(name)
+    return dict(sources)
+
+
+def _unsupported(kind: str) -> dict[str, Any]:
+    return {
+        "errorType": "UnsupportedOperation",
+        "message": f"{kind} not supported through the realtime channel",
+    }

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.backend import RunningBackend, running_backend
+
+
+@pytest.fixture(autouse=True)
+def _folders_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test touches the user's backend, jobs or settings."""
+    for name in ("JUPYTER_JOBS_ENDPOINT", "JUPYTER_JOBS_API_KEY", "JUPYTER_JOBS_HANDLERS"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path_factory.mktemp("own")
+    monkeypatch.setenv("JUPYTER_JOBS_DATA_DIR", str(folder / "jobs"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [thread.name for thread in set(threading.enumerate()) - before if not thread.daemon]
+    assert left == []
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBackend]:
+    """A backend that runs jobs; shared by the tests of a module."""
+    with running_backend(tmp_path_factory.mktemp("backend")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_backend(tmp_path: Path) -> Iterator[RunningBackend]:
+    """A backend for one test alone."""
+    with running_backend(tmp_path / "backend") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def external_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBackend]:
+    """A backend whose named requests wait for a test to work them off."""
+    with running_backend(tmp_path_factory.mktemp("external"), "--external") as running:
+        yield running
