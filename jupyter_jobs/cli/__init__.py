@@ -1,0 +1,108 @@
+"""`jupyter-jobs`: the jobs of this machine, or of an AppSync endpoint, from a shell.
+
+Each command is one function and one entry of `COMMANDS`; what needs a terminal library imports it when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from jupyter_jobs.cli import commands
+from jupyter_jobs.errors import JobsError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0 done, 1 refused or failed, 2 not understood, 130 interrupted."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except (JobsError, TypeError) as error:
+        print(f"jupyter-jobs: {error}", file=sys.stderr)  # noqa: T201  # what a terminal program does
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jupyter-jobs", description="Jobs, from a shell.")
+    groups = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = groups.add_parser("demo", help="run four sample jobs and watch them")
+    demo.add_argument(
+        "--lab", action="store_true", help="open the quickstart notebook in JupyterLab"
+    )
+    demo.set_defaults(run=commands.demo)
+
+    serve = groups.add_parser(
+        "serve",
+        help="run a backend in the foreground",
+        description="Run an AppSync-compatible backend. The key is taken from JUPYTER_JOBS_API_KEY, else generated "
+        "and kept in the data folder.",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=0, help="port to bind (default: any free one)")
+    serve.add_argument("--data-dir", help="folder for jobs, logs and results")
+    serve.add_argument(
+        "--external",
+        action="store_true",
+        help="accept every named request and leave it to workers that call updateJob",
+    )
+    serve.set_defaults(run=commands.serve)
+
+    submit = groups.add_parser(
+        "submit",
+        help="submit a job",
+        description='A request by name: submit "Process data" --params \'{"rows": 100}\'. A notebook: submit '
+        "report.ipynb -p day=2026-11-22. A program, after two dashes: submit -- python train.py",
+    )
+    submit.add_argument(
+        "work", nargs="+", help="a request's name, a notebook, or -- program arguments"
+    )
+    submit.add_argument("--priority", default="MEDIUM", help="HIGH, MEDIUM or LOW")
+    submit.add_argument("--name", help="what lists call it")
+    submit.add_argument("--params", help="JSON for a named request")
+    submit.add_argument(
+        "-p", action="append", default=[], metavar="NAME=VALUE", help="notebook parameter"
+    )
+    submit.add_argument(
+        "--wait", action="store_true", help="wait for its end; the exit code tells how it went"
+    )
+    _target(submit, group="terminal")
+    submit.set_defaults(run=commands.submit)
+
+    list_ = groups.add_parser("list", help="list jobs, newest first")
+    list_.add_argument("--status", help="only those in this state")
+    list_.add_argument(
+        "--limit", type=int, default=50, help="at most so many (default: %(default)s)"
+    )
+    list_.add_argument("--json", action="store_true", help="one JSON object a line")
+    _target(list_, group=None)
+    list_.set_defaults(run=commands.list_jobs)
+
+    for name, run, text in (
+        ("show", commands.show, "tell all about one job"),
+        ("logs", commands.logs, "print what a job has printed"),
+        ("cancel", commands.cancel, "ask for a job's end"),
+    ):
+        command = groups.add_parser(name, help=text)
+        command.add_argument("job", help="its id, or enough of the beginning")
+        if name == "show":
+            command.add_argument("--json", action="store_true", help="as one JSON object")
+        if name == "logs":
+            command.add_argument("--tail", type=int, help="only so many of the last lines")
+        _target(command, group=None)
+        command.set_defaults(run=run)
+    return parser
+
+
+def _target(parser: argparse.ArgumentParser, *, group: str | None) -> None:
+    parser.add_argument(
+        "--endpoint", help="GraphQL URL; default JUPYTER_JOBS_ENDPOINT, else the embedded backend"
+    )
+    parser.add_argument(
+        "--group", default=group, help="only jobs of this group" if group is None else None
+    )

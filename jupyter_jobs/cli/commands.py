@@ -1,0 +1,211 @@
+"""What each command of `jupyter-jobs` does. The functions return exit codes."""
+
+# ruff: noqa: T201  # a terminal program prints
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_jobs.appsync.client import AppSyncClient
+from jupyter_jobs.errors import InvalidJob, JobNotFound
+from jupyter_jobs.jobs import calls
+from jupyter_jobs.jobs.calls import JobApi
+from jupyter_jobs.jobs.client import find_target
+from jupyter_jobs.jobs.model import Job, JobStatus
+from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
+
+__all__ = ["cancel", "demo", "list_jobs", "logs", "serve", "show", "submit"]
+
+_POLL = 0.5  # seconds between questions of --wait
+_LOG_PAGE = 5000
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Run the sample jobs, or open the quickstart notebook."""
+    from jupyter_jobs.cli import demo
+
+    return demo.open_lab() if args.lab else demo.run()
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Run a backend until TERM or Ctrl-C."""
+    from jupyter_jobs.backend.server import Options
+    from jupyter_jobs.backend.server import serve as run
+
+    return run(
+        Options(
+            host=args.host,
+            port=args.port,
+            data_dir=Path(args.data_dir).expanduser() if args.data_dir else None,
+            external=args.external,
+        )
+    )
+
+
+def submit(args: argparse.Namespace) -> int:
+    """Submit a job and print its id."""
+    request, params = _request(args)
+    api, runs_here = _api(args)
+    body = submit_input(
+        request,
+        priority=args.priority,
+        name=args.name,
+        params=params,
+        group=args.group,
+        runs_here=runs_here,
+    )
+    job = Job.from_wire(api.run_sync(calls.submit(body)))
+    print(job.id)
+    return _wait(api, job) if args.wait else 0
+
+
+def list_jobs(args: argparse.Namespace) -> int:
+    """Print jobs, newest first."""
+    if args.status and args.status.upper() not in JobStatus.__members__:
+        raise InvalidJob(
+            f"there is no status {args.status!r}; choose one of {', '.join(JobStatus)}"
+        )
+    api, _ = _api(args)
+    status = JobStatus(args.status.upper()) if args.status else None
+    page = api.run_sync(
+        calls.page(args.group, status=status, limit=max(1, min(args.limit, calls.PAGE)))
+    )
+    bodies = [body for body in page["items"] or () if body]
+    if args.json:
+        for body in bodies:
+            print(json.dumps(body))
+        return 0
+    from rich.console import Console
+
+    from jupyter_jobs.cli.table import jobs_table
+
+    Console().print(jobs_table([Job.from_wire(body) for body in bodies], ids=True))
+    return 0
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print all about one job."""
+    api, _ = _api(args)
+    body = _find(api, args.job)
+    if args.json:
+        print(json.dumps(body))
+        return 0
+    job = Job.from_wire(body)
+    facts: Mapping[str, Any] = {
+        "id": job.id,
+        "name": job.name,
+        "status": job.status.word,
+        "request": job.request,
+        "group": job.group,
+        "priority": job.priority,
+        "progress": None if job.progress is None else f"{job.progress:.0%}",
+        "message": job.message,
+        "params": None if job.params is None else json.dumps(job.params),
+        "result": None if job.result is None else json.dumps(job.result),
+        "submitted": job.created_at,
+        "started": job.started_at,
+        "ended": job.finished_at,
+    }
+    for name, value in facts.items():
+        if value is not None:
+            print(f"{name:<10} {_plain(str(value))}")
+    if job.error:
+        print(
+            f"{'error':<10} {job.error.get('type') or ''}: {_plain(str(job.error.get('message') or ''))}"
+        )
+        if job.error.get("traceback"):
+            print("\n" + _plain(str(job.error["traceback"])))
+    return 0
+
+
+def logs(args: argparse.Namespace) -> int:
+    """Print what a job has printed, its standard error on ours."""
+    api, _ = _api(args)
+    job_id = _find(api, args.job)["id"]
+    after, tail = None, args.tail
+    while True:
+        page = api.run_sync(calls.logs(job_id, after=after, tail=tail, limit=_LOG_PAGE))
+        lines = page["lines"] or []
+        for line in lines:
+            print(
+                _plain(line["text"]), file=sys.stderr if line["stream"] == "stderr" else sys.stdout
+            )
+        if len(lines) < _LOG_PAGE or tail is not None:
+            return 0
+        after = lines[-1]["seq"]
+
+
+def cancel(args: argparse.Namespace) -> int:
+    """Ask for a job's end and print the state it is in."""
+    api, _ = _api(args)
+    job = Job.from_wire(api.run_sync(calls.cancel(_find(api, args.job)["id"])))
+    print(job.status.word)
+    return 0
+
+
+def _api(args: argparse.Namespace) -> tuple[JobApi, bool]:
+    target = find_target(args.endpoint)
+    return JobApi(AppSyncClient(target.endpoint, target.auth)), target.endpoint.is_loopback
+
+
+def _request(args: argparse.Namespace) -> tuple[Request, Any]:
+    params = None
+    if args.params is not None:
+        try:
+            params = json.loads(args.params)
+        except ValueError as error:
+            raise InvalidJob(f"--params must be JSON: {error}") from None
+    first, *rest = args.work
+    if rest:
+        return Command(args.work), params
+    if first.endswith(".ipynb"):
+        return Notebook(first, parameters=dict(map(_parameter, args.p))), params
+    return first, params
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidJob(f"-p takes NAME=VALUE, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _find(api: JobApi, beginning: str) -> Mapping[str, Any]:
+    if (body := api.run_sync(calls.get(beginning))) is not None:
+        return body
+    page = api.run_sync(calls.page(None))
+    found = [body for body in page["items"] or () if body and body["id"].startswith(beginning)]
+    if len(found) == 1:
+        return found[0]
+    raise JobNotFound(
+        f"{len(found)} jobs begin with {beginning!r}; give more of the id"
+        if found
+        else f"there is no job {beginning!r}; see: jupyter-jobs list",
+        job_id=beginning,
+    )
+
+
+def _wait(api: JobApi, job: Job) -> int:
+    import time
+
+    while not job.status.is_terminal:
+        time.sleep(_POLL)
+        body = api.run_sync(calls.get(job.id))
+        if body is None:
+            raise JobNotFound(f"the job {job.id} is gone", job_id=job.id)
+        job = Job.from_wire(body)
+    print(job.status.word, file=sys.stderr)
+    return 0 if job.status is JobStatus.SUCCEEDED else 1
+
+
+def _plain(text: str) -> str:
+    """Take out what would steer the terminal: a job's text must not."""
+    return "".join(char for char in text if char.isprintable() or char in "\n\t")
