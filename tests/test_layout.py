@@ -71,7 +71,7 @@ def test_a_file_has_no_left_overs(name: str) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("name", PYTHON)
+@pytest.mark.parametrize("name", [*WITH_TESTS, *ROOMS])
 def test_what_a_module_lists_as_public_is_there(name: str) -> None:
     module = module_of(name)
     public = getattr(module, "__all__", [])
@@ -88,7 +88,7 @@ def test_a_room_lists_all_that_it_offers_in_order(name: str) -> None:
         for word, value in vars(module).items()
         if not word.startswith("_")
         and not isinstance(value, ModuleType)
-        and getattr(value, "__module__", module.__name__).startswith("jupyter_jobs")
+        and f"{getattr(value, '__module__', '')}.".startswith(f"{module.__name__}.")
     }
     public = list(getattr(module, "__all__", []))
 
