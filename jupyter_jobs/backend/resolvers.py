@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from importlib.resources import files
@@ -22,10 +23,10 @@ from graphql import (
     parse,
     validate,
 )
-from jupyter_jobs.backend.runner import Runner
 
 from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Body, Repository
+from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.topics import EVENT_LIMIT
 from jupyter_jobs.jobs.model import JobKind, Priority
 
@@ -160,7 +161,7 @@ class Api:
 
     async def _submit_job(self, _: Any, __: Info, input: dict[str, Any]) -> Body:
         fields = {
-            "id": input.get("id") or str(uuid.uuid4()),
+            "id": _id(input.get("id") or str(uuid.uuid4())),
             "group": input.get("group"),
             "request": _text(input["request"], "request"),
             "name": input.get("name") or input["request"].strip(),
@@ -216,6 +217,16 @@ class Api:
         if body is None:
             raise Refusal("JobNotFound", f"There is no job {id_}.")
         return body
+
+
+def _id(value: str) -> str:
+    """Check an id that a client made; it names a folder."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}", value):
+        raise Refusal(
+            "InvalidJob",
+            "id must be 1 to 128 letters, digits, underscores and dashes, no dash first.",
+        )
+    return value
 
 
 def _text(value: str, what: str) -> str:

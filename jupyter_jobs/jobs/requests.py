@@ -222,7 +222,7 @@ def _describe_command(command: Command, *_: Any) -> tuple[str, Any, dict[str, An
         return _short(redact(command.line)), None, {**payload, "shell": command.line}
     args = [os.fspath(part) for part in command.args]
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
-    program = shutil.which(cwd / args[0] if os.sep in args[0] else args[0], path=path)
+    program = shutil.which(str(cwd / args[0]) if os.sep in args[0] else args[0], path=path)
     if program is None:
         raise InvalidJob(
             f"there is no program {args[0]!r} on PATH; give its full path, or for a shell line "

@@ -104,7 +104,7 @@ class JobMonitor(anywidget.AnyWidget):
         )
         self._tasks = Tasks(self._home)
         self._panel = Panel(
-            self._client, connection=self._connection, send=self._send, act=self._act
+            self._client, connection=self._connection, send=self._tell_page, act=self._act
         )
         self._summary_due = 0.0
         self._summary_stale = True
@@ -276,11 +276,12 @@ class JobMonitor(anywidget.AnyWidget):
     def _catch_up(self) -> None:
         self._client.api.drive_sync(self._client.reconciler.calls())
         self._panel.flush()
+        self._panel.beat()
 
     def _act(self, name: str, job_id: str, reply: Callable[[Mapping[str, Any]], None]) -> None:
         perform(self._client, name, job_id, reply)
 
-    def _send(self, message: Mapping[str, Any]) -> None:
+    def _tell_page(self, message: Mapping[str, Any]) -> None:
         self.send(message)
 
     def _job_changed(self, *_: object) -> None:

@@ -105,6 +105,10 @@ class Panel:
             self._pages[page] += elapsed
             if self._pages[page] > PAGE_GONE:
                 self._pages.pop(page, None)
+        self.beat()
+
+    def beat(self) -> None:
+        """Give a sign of life if none was given for a while. Any thread."""
         if self._pages and time.monotonic() - self._sent_at > BEAT:
             with self._lock:
                 self._publish({"type": "beat", "seq": self._state.seq})

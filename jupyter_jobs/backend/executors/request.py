@@ -1,0 +1,69 @@
+"""A request by name, for which somebody has registered a handler.
+
+Modules with handlers are the user's: they are imported in a process of their own, which tells the names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from typing import Any
+
+from jupyter_jobs.backend.executors.submission import Submission
+from jupyter_jobs.backend.refusal import Refusal
+
+LISTING_LIMIT = 60.0  # seconds; a module with handlers may import a great deal
+
+_listed: dict[tuple[Any, ...], list[str]] = {}
+
+
+async def check(submission: Submission) -> None:
+    """See that the name is handled; asks anew for a name that is not, since modules grow."""
+    payload = submission.payload
+    modules, path = payload.get("handlers") or "", payload.get("sysPath") or []
+    where = (submission.python, modules, *map(str, path))
+    if submission.request in _listed.get(where, ()):
+        return
+    known, failures = await _list(submission.python, str(modules), [str(entry) for entry in path])
+    _listed[where] = known
+    if submission.request in known:
+        return
+    names = ", ".join(f'"{name}"' for name in known) or "none"
+    broken = "".join(
+        f" The module {module} cannot be imported: {why}." for module, why in failures.items()
+    )
+    raise Refusal(
+        "UnknownRequest",
+        f'Nobody handles "{submission.request}". Handled: {names}.{broken} Register a function with '
+        '@handler("…") in a module that JUPYTER_JOBS_HANDLERS names.',
+        {"known": known},
+    )
+
+
+async def _list(python: str, modules: str, path: list[str]) -> tuple[list[str], dict[str, str]]:
+    paths = [*path, *filter(None, [os.environ.get("PYTHONPATH")])]
+    process = await asyncio.create_subprocess_exec(
+        *(python, "-m", "jupyter_jobs.worker", "handlers", modules),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    try:
+        async with asyncio.timeout(LISTING_LIMIT):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise Refusal(
+            "InvalidJob", f"The handlers' modules took over {LISTING_LIMIT:g} s to import."
+        ) from None
+    try:
+        answer = json.loads(said)
+    except ValueError:
+        raise Refusal(
+            "InvalidJob",
+            f"The interpreter {python} cannot list its handlers; is jupyter_jobs installed there?",
+        ) from None
+    return answer["known"], answer["failures"]

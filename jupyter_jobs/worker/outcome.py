@@ -1,0 +1,152 @@
+"""How a job ended, as JSON: its result, or what went wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import signal
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+__all__ = [
+    "Failure",
+    "describe_error",
+    "describe_exit",
+    "keep_result",
+    "read_json",
+    "write_json",
+]
+
+RESULT_LIMIT = 64 * 1024        # bytes of JSON; the event that carries it may have 240 KB, escapes and all
+_TRACEBACK_LIMIT = 24 * 1024    # characters, the newest frames and the message stay
+_MESSAGE_LIMIT = 4 * 1024
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_OWN_FRAMES = (os.path.join(_HERE, "work.py"), os.path.join(_HERE, "runners") + os.sep)
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+class Failure(Exception):
+    """The work failed in a way that is described already.
+
+    Attributes:
+        error: `type`, `message`, and what else is known.
+    """
+
+    def __init__(self, type: str, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.error: dict[str, Any] = {"type": type, "message": message[:_MESSAGE_LIMIT]}
+        if traceback:
+            self.error["traceback"] = _ANSI.sub("", traceback)[-_TRACEBACK_LIMIT:]
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """Return an exception as `type`, `message` and `traceback`, without the frames that are ours."""
+    if isinstance(error, Failure):
+        return error.error
+    text = "".join(traceback.format_exception(type(error), error, _user_frames(error)))
+    return {
+        "type": type(error).__name__,
+        "message": str(error)[:_MESSAGE_LIMIT],
+        "traceback": text[-_TRACEBACK_LIMIT:],
+    }
+
+
+def describe_exit(status: int, *, unfinished: str = "") -> dict[str, Any] | None:
+    """Return the exit status of a process (`os.waitstatus_to_exitcode`) as an error, or None when it is 0.
+
+    Args:
+        status: The exit code, or minus the signal's number.
+        unfinished: What had not happened when the process ended; the status 0 is an error then too.
+    """
+    if status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        perhaps = " (perhaps out of memory)" if -status == signal.SIGKILL else ""
+        return {"type": "Signal", "message": f"killed by {name}{perhaps}", "signal": name}
+    if status == 0 and not unfinished:
+        return None
+    message = f"ended with exit code {status}" + (f" before {unfinished}" if unfinished else "")
+    return {"type": "ExitCode", "message": message, "exitCode": status}
+
+
+def keep_result(value: Any, folder: Path) -> dict[str, Any]:
+    """Return the result as a part of the outcome: the value itself, or the size of a pickle beside it.
+
+    Raises:
+        Failure: It cannot be pickled.
+    """
+    if _is_json(value):
+        text = json.dumps(value, ensure_ascii=False)
+        if len(text.encode()) <= RESULT_LIMIT:
+            return {"result": value}
+    import cloudpickle
+
+    part = folder / "result.pickle.part"
+    try:
+        with _create(part) as file:
+            cloudpickle.dump(value, file)
+    except Exception as error:  # pickling runs code of any class that it meets
+        part.unlink(missing_ok=True)
+        raise Failure(
+            type(error).__name__,
+            f"the work was done, but its result of type {type(value).__name__} cannot be sent back: {error}. "
+            "Return plain values, or save it in current_job().dir and return the path",
+            "".join(traceback.format_exception(error)),
+        ) from None
+    os.replace(part, folder / "result.pickle")
+    return {"resultSize": (folder / "result.pickle").stat().st_size}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file that is either there in full or not at all."""
+    part = path.with_suffix(".part")
+    with _create(part) as file:
+        file.write(json.dumps(value).encode())
+    os.replace(part, path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a file of `write_json`, or None when there is none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _create(path: Path) -> Any:
+    return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _user_frames(error: BaseException) -> TracebackType | None:
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_OWN_FRAMES):
+        frame = frame.tb_next
+    return frame
+
+
+def _is_json(value: Any, depth: int = 100) -> bool:
+    """Whether JSON gives back exactly this value: the same types, no tuple, no NaN, no subclass."""
+    kind = type(value)
+    if value is None or kind is bool or kind is int:
+        return True
+    if kind is float:
+        return math.isfinite(value)
+    if kind is str:
+        return not any("\ud800" <= letter <= "\udfff" for letter in value) if not value.isascii() else True
+    if depth == 0:
+        return False
+    if kind is list:
+        return all(_is_json(item, depth - 1) for item in value)
+    if kind is dict:
+        return all(
+            type(key) is str and _is_json(key) and _is_json(item, depth - 1)
+            for key, item in value.items()
+        )
+    return False

@@ -1,0 +1,24 @@
+"""Runs a program in place of the job's Python."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Never
+
+from jupyter_jobs.worker.outcome import Failure
+from jupyter_jobs.worker.runners import Work
+
+
+def run(work: Work) -> Never:
+    """Become the program: what it prints and how it exits is the job's."""
+    os.environ.update(work.payload.get("env") or {})
+    line = work.payload.get("shell")
+    args = ["/bin/sh", "-c", line] if line is not None else list(work.payload["args"])
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)   # ignored by Python, and programs would inherit that
+    try:
+        os.execvp(args[0], args)
+    except OSError as error:
+        reason = "there is no such program" if isinstance(error, FileNotFoundError) else error.strerror
+        raise Failure(type(error).__name__, f"{args[0]} could not be started: {reason}") from None

@@ -1,0 +1,101 @@
+"""The work's own process, from the fork to its end. The shim watches from outside."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, Never
+
+from jupyter_jobs.worker import outcome
+from jupyter_jobs.worker.job import DIR_VARIABLE, ID_VARIABLE, REPORT_VARIABLE
+from jupyter_jobs.worker.runners import RUNNERS, Work
+
+__all__ = ["become_work", "read_work"]
+
+
+def read_work(folder: Path) -> Work:
+    """Return what `job.json` in a job's folder says."""
+    job = outcome.read_json(folder / "job.json")
+    if job is None:
+        raise SystemExit(f"there is no job in {folder}")
+    return Work(folder=folder, **job)
+
+
+def become_work(work: Work, streams: tuple[int, int], reports: int) -> Never:
+    """Turn this fresh fork into the work: run it, write down what came of it, and end.
+
+    Args:
+        work: What to do.
+        streams: Descriptors that become stdout and stderr.
+        reports: Where `current_job()` writes; inherited by programs that the work becomes, but not by their children.
+    """
+    _take_streams(streams)
+    os.set_inheritable(reports, True)
+    os.environ[ID_VARIABLE] = work.id
+    os.environ[DIR_VARIABLE] = str(work.folder)
+    os.environ[REPORT_VARIABLE] = f"{reports}:{os.fstat(reports).st_ino}"
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _end)
+    path = work.folder / "work.json"
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        if folder := work.payload.get("cwd"):
+            os.chdir(folder)
+        sys.path[:0] = [entry for entry in work.payload.get("sysPath") or () if entry not in sys.path]
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
+        runner = importlib.import_module(RUNNERS[work.kind])
+        result = outcome.keep_result(runner.run(work), work.folder)
+    except BaseException as error:
+        if isinstance(error, SystemExit) and error.code in (None, 0):
+            outcome.write_json(path, {"status": "SUCCEEDED", "result": None})
+        else:
+            outcome.write_json(path, {"status": "FAILED", "error": _describe(error)})
+            raise SystemExit(1) from None
+    else:
+        outcome.write_json(path, {"status": "SUCCEEDED", **result})
+    raise SystemExit(0)
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    described = outcome.describe_error(error)
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else 1
+        described["message"] = (
+            f"the work ended itself with exit code {code}"
+            if isinstance(error.code, int)
+            else str(error.code)
+        )
+        described["exitCode"] = code
+    return described
+
+
+def _take_streams(streams: tuple[int, int]) -> None:
+    """Make the pipes stdout and stderr, in Python's eyes too, and see that lines go out as they end."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    for number, descriptor in enumerate(streams, start=1):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdin = open(0, closefd=False)
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(
+            open(number, "wb", closefd=False),
+            encoding="utf-8",
+            errors="backslashreplace",
+            line_buffering=True,
+        )
+        for number in (1, 2)
+    )
+
+
+def _end(signal_number: int, frame: FrameType | None) -> None:
+    """On SIGTERM run `finally` blocks and context managers; the shim kills what takes too long for that."""
+    raise SystemExit(128 + signal_number)
