@@ -1,0 +1,1 @@
+"""An AppSync-compatible backend that runs jobs on this machine."""
