@@ -1,0 +1,124 @@
+/** Values as a reader sees them. Pure; the time is an argument. */
+
+import type { Row, Status } from "./types.ts";
+
+const LIVE: ReadonlySet<Status> = new Set(["QUEUED", "RUNNING", "CANCELLING"]);
+const FAILURES: ReadonlySet<Status> = new Set(["FAILED", "TIMED_OUT", "LOST"]);
+
+/** Whether the job can still change. */
+export const isLive = (status: Status): boolean => LIVE.has(status);
+
+/** Whether the job ended unasked and not well. */
+export const isFailure = (status: Status): boolean => FAILURES.has(status);
+
+/** What to call a job: its name, else its request, else its id. */
+export const label = (row: Pick<Row, "id" | "name" | "request">): string =>
+  row.name || row.request || row.id;
+
+// A value counts as the next unit where rounding would show 1000 of the smaller one.
+const UNITS: readonly (readonly [number, string])[] = [
+  [999_500_000, "G"],
+  [999_500, "M"],
+  [999.5, "k"],
+];
+
+/** A count in at most four characters and a unit: `5.8k`, `10k`, `1.3M`. */
+export function compact(value: number): string {
+  for (const [index, [from, name]] of UNITS.entries()) {
+    if (Math.abs(value) >= from) return shortened(value / 1000 ** (UNITS.length - index)) + name;
+  }
+  return shortened(value);
+}
+
+const shortened = (value: number): string =>
+  String(Number(value.toFixed(Math.abs(value) < 9.95 ? 1 : 0)));
+
+/** A count with separators, for a header or a tooltip: `4,310`. */
+export const grouped = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
+
+/** How far the job says it is, from 0 to 1, or null when it does not say. */
+export function fraction(row: Pick<Row, "progress" | "done" | "total">): number | null {
+  const told = row.progress ?? (row.total && row.done !== null ? row.done / row.total : null);
+  return told === null || !Number.isFinite(told) ? null : Math.min(1, Math.max(0, told));
+}
+
+/** Whole percent, rounded down, so that 100 is only said when all is done. */
+export const percent = (part: number): number => Math.floor(part * 100 + 1e-9); // 0.58 * 100 < 58
+
+/** `5.8k/10k`, or null when the job does not count its steps. */
+export function steps(row: Pick<Row, "done" | "total">): string | null {
+  if (row.done === null) return null;
+  return row.total === null ? compact(row.done) : `${compact(row.done)}/${compact(row.total)}`;
+}
+
+/** A span of time in at most two units: `41s`, `3m12s`, `2h05m`, `3d04h`. Below 10 s tenths, if asked. */
+export function duration(ms: number, tenths = false): string {
+  if (tenths && ms < 9950) return `${(Math.max(0, ms) / 1000).toFixed(1)}s`;
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const two = (value: number): string => String(value).padStart(2, "0");
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`;
+  if (seconds < 86_400)
+    return `${Math.floor(seconds / 3600)}h${two(Math.floor(seconds / 60) % 60)}m`;
+  return `${Math.floor(seconds / 86_400)}d${two(Math.floor(seconds / 3600) % 24)}h`;
+}
+
+/** How long the job has waited, run, or took, in milliseconds; null when its times do not tell. */
+export function elapsed(row: Row, now: number): number | null {
+  if (row.status === "QUEUED")
+    return row.createdAt === null ? null : Math.max(0, now - row.createdAt);
+  const from = row.startedAt;
+  const to = isLive(row.status) ? now : row.finishedAt;
+  return from === null || to === null ? null : Math.max(0, to - from);
+}
+
+/** The time a running job still needs at its pace so far, or null while that would be a guess. */
+export function remaining(row: Row, now: number): number | null {
+  const part = fraction(row);
+  const so_far = elapsed(row, now);
+  if (row.status !== "RUNNING" || part === null || so_far === null) return null;
+  if (part < 0.03 || part >= 1 || so_far < 5000) return null;
+  return (so_far * (1 - part)) / part;
+}
+
+/** An estimate, no finer than it can be trusted: `~45s`, `~2m`, `~1h10m`. */
+export function roughly(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 55) return `~${Math.max(5, Math.ceil(seconds / 5) * 5)}s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `~${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 24) return `~${Math.round(hours / 24)}d`;
+  const rest = Math.floor((minutes % 60) / 10) * 10;
+  return rest ? `~${hours}h${rest}m` : `~${hours}h`;
+}
+
+/** A moment on the reader's clock: `14:05:10`, with the date when it is not today's. */
+export function clockTime(ms: number, now: number, seconds = true): string {
+  const at = new Date(ms);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const time = [at.getHours(), at.getMinutes(), ...(seconds ? [at.getSeconds()] : [])]
+    .map(two)
+    .join(":");
+  if (at.toDateString() === new Date(now).toDateString()) return time;
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
+}
+
+// CSI sequences, OSC strings (with their terminator), and two-character escapes.
+const ESCAPES =
+  /\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b[ -/]*[0-~]/g;
+const CONTROLS = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g;
+
+/** Terminal output as plain text: no escape sequences, and of overwritten lines what was last seen. */
+export function plainText(text: string): string {
+  return text
+    .replace(ESCAPES, "")
+    .replace(/\r+\n/g, "\n")
+    .split("\n")
+    .map((line) => line.slice(line.replace(/\r+$/, "").lastIndexOf("\r") + 1).replace(/\r/g, ""))
+    .join("\n")
+    .replace(CONTROLS, "");
+}
+
+/** The same on one line, for a row. */
+export const oneLine = (text: string): string => plainText(text).replace(/\s+/g, " ").trim();

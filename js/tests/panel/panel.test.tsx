@@ -1,0 +1,268 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import done from "../../../tests/wire/panel-done.json";
+import empty from "../../../tests/wire/panel-empty.json";
+import failed from "../../../tests/wire/panel-failed.json";
+import mixed from "../../../tests/wire/panel-mixed.json";
+import reconnecting from "../../../tests/wire/panel-reconnecting.json";
+import refused from "../../../tests/wire/panel-refused.json";
+import running from "../../../tests/wire/panel-running.json";
+import silent from "../../../tests/wire/panel-silent.json";
+import type { Recorded } from "../fake_model.ts";
+import { manyRows, NOW, stormPatch } from "../many.ts";
+import { mount, type Mounted } from "../mount.ts";
+import { rowOf } from "../rows.ts";
+
+let panel: Mounted;
+afterEach(() => panel.unmount());
+
+const show = async (recorded: unknown): Promise<void> => {
+  panel = await mount(recorded as Recorded);
+};
+const names = (): string[] =>
+  [...panel.el.querySelectorAll(".jj-name")].map((name) => name.textContent ?? "");
+const counts = (): string[] =>
+  [...panel.one("list").children].map((count) => count.getAttribute("title") ?? "");
+
+describe("in each state", () => {
+  test("empty, it says what to type", async () => {
+    await show(empty);
+
+    expect(panel.one("region", "Jobs")).toBeTruthy();
+    expect(panel.text()).toContain("monitor.submit(fn, *args)");
+    expect(panel.text()).toContain("live");
+    expect(panel.all("grid")).toEqual([]);
+  });
+
+  test("running, a row has its bar, its numbers, its time and its last message", async () => {
+    await show(running);
+
+    const bar = panel.one("progressbar", "Progress of train");
+    expect(bar.getAttribute("aria-valuenow")).toBe("58");
+    expect(bar.getAttribute("aria-valuetext")).toBe("58%, 5.8k of 10k, about 2m left");
+    const [train] = panel.all("row");
+    expect(train?.textContent).toContain("3m12s");
+    expect(train?.textContent).toContain("loss 0.214 acc 0.931 (epoch 6/10)");
+    expect(counts()).toEqual(["2 running", "2 queued"]);
+  });
+
+  test("running, the clock ticks in the page without a message", async () => {
+    await show(running);
+
+    await panel.pass(3000);
+
+    expect(panel.all("row")[0]?.textContent).toContain("3m15s");
+  });
+
+  test("mixed, trouble is first in the header and in the list", async () => {
+    await show(mixed);
+
+    expect(counts()).toEqual([
+      ...["1 failed", "1 timed out", "1 lost", "3 running", "1 cancelling", "4 queued"],
+      ...["9 succeeded", "1 cancelled"],
+    ]);
+    expect(names().slice(0, 4)).toEqual([
+      "clean #12",
+      "clean #40",
+      "fetch weather",
+      "sweep lr=3e-4",
+    ]);
+    expect(panel.one("grid").getAttribute("aria-rowcount")).toBe("21");
+  });
+
+  test("mixed, each state has its own shape and its word", async () => {
+    await show(mixed);
+
+    const shapes = new Map(
+      panel.all("img").map((img) => [img.getAttribute("aria-label"), img.innerHTML]),
+    );
+    expect([...shapes.keys()]).toEqual([
+      ...["failed", "timed out", "lost", "running", "cancelling", "queued", "succeeded"],
+    ]);
+    expect(new Set(shapes.values()).size).toBe(shapes.size);
+  });
+
+  test("done, it says so in one line", async () => {
+    await show(done);
+
+    expect(counts()).toEqual(["12 succeeded"]);
+    expect(panel.all("progressbar")).toEqual([]);
+  });
+
+  test("failed, the error is in the row", async () => {
+    await show(failed);
+
+    expect(panel.all("row")[0]?.textContent).toContain("ValueError: bad day '2026-13-01'");
+  });
+
+  test("reconnecting, it counts down and says what it shows", async () => {
+    await show(reconnecting);
+
+    expect(panel.text()).toContain("reconnecting · try 3, next in 8s");
+    expect(panel.text()).toMatch(/Showing what was known at \d\d:\d\d:48\. Jobs go on running\./);
+    expect(panel.one("region").classList).toContain("jj-frozen");
+    const before = panel.all("row")[0]?.textContent;
+    await panel.pass(3000);
+
+    expect(panel.text()).toContain("next in 5s");
+    expect(panel.all("row")[0]?.textContent).toBe(before);
+  });
+
+  test("refused, it says what happened and offers to try again", async () => {
+    await show(refused);
+    expect(panel.text()).toContain("Sign-in refused: the token has expired.");
+
+    await panel.click(panel.one("button", "Try again"));
+
+    expect(panel.model.sent.at(-1)).toMatchObject({
+      type: "action",
+      action: "reconnect",
+      job: null,
+    });
+    expect(panel.one("button", "Trying…")).toHaveProperty("disabled", true);
+  });
+
+  test("without a kernel, it shows the summary, and what to run", async () => {
+    await show(silent);
+    expect(panel.text()).toContain("connecting");
+
+    await panel.pass(4000);
+
+    expect(panel.text()).toMatch(/not live · as of \d\d:05/);
+    expect(panel.text()).toContain("JobMonitor()");
+    expect(panel.text()).toContain("15 of 133 jobs");
+    expect(counts()).toEqual(["2 running", "4 queued", "127 succeeded"]);
+    expect(panel.all("button", /^Cancel /)).toEqual([]);
+  });
+
+  test("collapsed, one line is left and still tells the truth", async () => {
+    await show(mixed);
+
+    await panel.click(panel.one("button", "Show only this line"));
+
+    expect(panel.all("grid")).toEqual([]);
+    expect(counts()).toHaveLength(8);
+    expect(panel.text()).toContain("live");
+    await panel.click(panel.one("button", "Show the jobs"));
+    expect(panel.all("grid")).toHaveLength(1);
+  });
+});
+
+describe("with ten thousand jobs", () => {
+  test("at most sixty rows are in the page, and the true number is told", async () => {
+    panel = await mount(manyRows(10_000));
+
+    expect(panel.all("row").length).toBeLessThanOrEqual(60);
+    expect(panel.one("grid").getAttribute("aria-rowcount")).toBe("10000");
+    expect(panel.all("row")[0]?.getAttribute("aria-rowindex")).toBe("1");
+  });
+
+  test("scrolling brings other rows", async () => {
+    panel = await mount(manyRows(10_000));
+    const grid = panel.one("grid");
+
+    grid.scrollTop = 32 * 5000;
+    grid.dispatchEvent(new Event("scroll"));
+    await panel.pass();
+
+    expect(panel.all("row")[0]?.getAttribute("aria-rowindex")).toBe("4995");
+    expect(panel.all("row").length).toBeLessThanOrEqual(60);
+  });
+
+  test("a burst of changes is drawn once a frame", async () => {
+    panel = await mount(manyRows(1000));
+    const frames = vi.spyOn(globalThis, "requestAnimationFrame");
+
+    for (let seq = 2; seq < 42; seq += 1) panel.model.say(stormPatch(seq, 1000, 50));
+
+    expect(frames).toHaveBeenCalledTimes(1);
+    await panel.pass();
+  });
+});
+
+test("out of sight nothing is drawn, and back in sight all that came", async () => {
+  let look: (entries: { isIntersecting: boolean }[]) => void = () => undefined;
+  vi.stubGlobal(
+    "IntersectionObserver",
+    class {
+      constructor(callback: typeof look) {
+        look = callback;
+      }
+      observe(): void {}
+      disconnect(): void {}
+    },
+  );
+  await show(running);
+  vi.unstubAllGlobals();
+  const before = panel.text();
+  const [train] = (running as unknown as Recorded).summary.rows;
+
+  look([{ isIntersecting: false }]);
+  await panel.pass();
+  panel.model.say({
+    type: "patch",
+    seq: 2,
+    jobs: { [train?.id ?? ""]: { done: 9000, progress: 0.9 } },
+  });
+  await panel.pass(2000);
+  expect(panel.text()).toBe(before);
+  look([{ isIntersecting: true }]);
+  await panel.pass();
+
+  expect(panel.text()).toContain("90%");
+});
+
+test("what a job says stays text, wherever it is shown", async () => {
+  const evil = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
+  const id = "evil";
+  const row = rowOf({
+    ...{ id, name: evil, request: evil, message: evil, error: evil },
+    ...{ status: "FAILED", finishedAt: NOW, startedAt: NOW - 1 },
+  });
+  const details = {
+    ...{ request: `${evil}!`, kind: null, priority: null, group: evil, params: evil, result: evil },
+    error: { type: evil, message: evil, traceback: evil, exitCode: null, signal: evil },
+    ...{ log: [evil, `\x1b[31m${evil}\x1b[0m`], version: 1 },
+    ...{ createdAt: null, startedAt: null, finishedAt: null },
+  };
+  const connection = {
+    state: "auth_failed" as const,
+    detail: evil,
+    retryAt: null,
+    attempt: 0,
+    asOf: NOW,
+  };
+  panel = await mount({
+    about: "",
+    summary: { counts: {}, total: 0, connection, backend: evil, rows: [], asOf: NOW },
+    messages: [{ type: "snapshot", seq: 1, now: NOW, jobs: [row], connection, backend: evil }],
+    details: { [id]: details },
+  });
+
+  await panel.click(panel.el.querySelector(".jj-line") as HTMLElement);
+
+  expect(panel.el.querySelectorAll("img, script, [onerror]")).toHaveLength(0);
+  expect(panel.el.querySelector(".jj-name")?.textContent).toBe(evil);
+  expect(panel.text().split("<script>").length).toBeGreaterThan(8);
+});
+
+describe("a screen reader hears", () => {
+  test("a summary, then at most one in ten seconds, but a failure at once", async () => {
+    panel = await mount([rowOf({ id: "a" }), rowOf({ id: "b" }), rowOf({ id: "c" })]);
+    const status = panel.one("status");
+    await panel.pass();
+    expect(status.textContent).toBe("3 running");
+
+    panel.model.say({ type: "patch", seq: 2, jobs: { a: { status: "SUCCEEDED" } } });
+    await panel.pass(2000);
+    expect(status.textContent).toBe("3 running");
+    panel.model.say({ type: "patch", seq: 3, jobs: { b: { status: "FAILED" } } });
+    await panel.pass();
+    expect(status.textContent).toBe("1 failed, 1 running, 1 succeeded");
+    panel.model.say({ type: "patch", seq: 4, jobs: { c: { status: "SUCCEEDED" } } });
+    await panel.pass(9000);
+    expect(status.textContent).toBe("1 failed, 1 running, 1 succeeded");
+    await panel.pass(2000);
+
+    expect(status.textContent).toBe("1 failed, 2 succeeded");
+  });
+});

@@ -1,0 +1,151 @@
+"""Take a picture of every scene of `js/demo.html`, in both themes and three widths.
+
+    python tests/browser/gallery.py FOLDER [--scene NAME ...] [--sheets] [--measure]
+
+`--sheets` also makes one picture per theme and width with all its scenes, for a look at once. `--measure` runs the
+10,000-job scene instead and prints what a frame costs. Needs Node, for the demo page, and Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+JS = Path(__file__).parents[2] / "js"
+SCENES = (
+    *(
+        "empty",
+        "running",
+        "running-open",
+        "running-ask",
+        "mixed",
+        "mixed-open",
+        "done",
+        "done-open",
+    ),
+    *("failed", "failed-open", "collapsed", "reconnecting", "refused", "silent", "many"),
+)
+THEMES = ("light", "dark")
+WIDTHS = (900, 560, 320)
+MARGIN = 24  # of the demo page's body
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Pictures of the panel in every state.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--scene", action="append", choices=SCENES)
+    parser.add_argument("--sheets", action="store_true")
+    parser.add_argument("--measure", action="store_true")
+    options = parser.parse_args(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with demo_page() as demo, chromium() as browser:
+        if options.measure:
+            measure(browser, demo)
+            return 0
+        pictures = 0
+        for theme in THEMES:
+            for width in WIDTHS:
+                for scene in options.scene or SCENES:
+                    query = {"scene": scene, "theme": theme, "width": str(width)}
+                    target = options.folder / f"{scene}-{theme}-{width}.png"
+                    take(browser, demo, query, target)
+                    pictures += 1
+                if options.sheets:
+                    sheet = options.folder / f"sheet-{theme}-{width}.png"
+                    take(browser, demo, {"theme": theme, "width": str(width)}, sheet)
+    print(f"{pictures} pictures in {options.folder}")
+    return 0
+
+
+@contextmanager
+def demo_page() -> Iterator[Path]:
+    """Build the demo page into a folder that goes away again."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["node", "build.mjs", "--demo", folder], cwd=JS, check=True)
+        yield Path(folder) / "demo.html"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def page_of(browser: Browser, demo: Path, query: dict[str, str], height: int) -> Iterator[Page]:
+    width = int(query.get("width", "900")) + 2 * MARGIN
+    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=2)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"{demo.as_uri()}?{urlencode(query)}")
+    page.locator(".jj-root").first.wait_for()
+    page.wait_for_timeout(150)  # what a scene does follows two frames after its first paint
+    yield page
+    page.close()
+    if faults:
+        sys.exit(f"{query}: {faults}")
+
+
+def take(browser: Browser, demo: Path, query: dict[str, str], target: Path) -> None:
+    with page_of(browser, demo, query, height=400) as page:
+        page.screenshot(path=target, full_page=True, animations="disabled")
+
+
+def measure(browser: Browser, demo: Path, seconds: int = 10) -> None:
+    """Print frames a second and what one of them costs, while 500 of 10,000 jobs change 20 times a second."""
+    with page_of(browser, demo, {"scene": "storm"}, height=600) as page:
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Performance.enable")
+        for how, scroll in (("at rest", False), ("while scrolling", True)):
+            before = costs(devtools)
+            frames = page.evaluate(FRAMES, {"ms": seconds * 1000, "scroll": scroll})
+            spent = {name: value - before[name] for name, value in costs(devtools).items()}
+            drawn = seconds * 20
+            gaps = sorted(frames)
+            print(
+                f"{how}: {len(frames) / seconds:.1f} frames/s, p99 {gaps[int(len(gaps) * 0.99)]:.1f} ms, "
+                f"longest {gaps[-1]:.1f} ms; main thread {spent['TaskDuration'] / seconds:.0%}; "
+                f"per patch: script {spent['ScriptDuration'] / drawn * 1000:.2f} ms, "
+                f"style {spent['RecalcStyleDuration'] / drawn * 1000:.2f} ms, "
+                f"layout {spent['LayoutDuration'] / drawn * 1000:.2f} ms"
+            )
+        print(f"rows in the page: {page.locator('.jj-row').count()}")
+
+
+def costs(devtools: CDPSession) -> dict[str, float]:
+    return {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
+
+
+FRAMES = """({ms, scroll}) => new Promise((resolve) => {
+  const list = document.querySelector(".jj-list");
+  const gaps = [];
+  const end = performance.now() + ms;
+  let last = performance.now();
+  const frame = (now) => {
+    gaps.push(now - last);
+    last = now;
+    if (scroll) list.scrollTop = (list.scrollTop + 200) % (list.scrollHeight - 400);
+    if (now < end) requestAnimationFrame(frame);
+    else resolve(gaps.slice(1));
+  };
+  requestAnimationFrame(frame);
+})"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
