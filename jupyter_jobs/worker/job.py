@@ -24,8 +24,10 @@ REPORT_VARIABLE = "JUPYTER_JOBS_REPORT"
 
 T = TypeVar("T")
 
-_TRACK_INTERVAL_S = 0.05      # twice as often as the shim passes reports on
-_MESSAGE_LIMIT = 500          # characters; a report stays below PIPE_BUF (4096), so that threads cannot mix theirs
+_TRACK_INTERVAL_S = 0.05  # twice as often as the shim passes reports on
+_MESSAGE_LIMIT = (
+    500  # characters; a report stays below PIPE_BUF (4096), so that threads cannot mix theirs
+)
 
 
 class CurrentJob:
@@ -34,7 +36,9 @@ class CurrentJob:
     All methods may be called from any thread, and from processes that were forked.
     """
 
-    def __init__(self, id: str = "", folder: Path | None = None, channel: int | None = None) -> None:
+    def __init__(
+        self, id: str = "", folder: Path | None = None, channel: int | None = None
+    ) -> None:
         self.id = id
         self._folder = folder
         self._channel = channel
@@ -69,7 +73,7 @@ class CurrentJob:
             report = {"done": float(done), "total": float(total)}
             if total > 0:
                 report["progress"] = min(max(float(done) / float(total), 0.0), 1.0)
-        elif isinstance(done, numbers.Integral) or not 0 <= done <= 1:
+        elif _is_count(done):
             report = {"done": float(done)}
         else:
             report = {"progress": float(done)}
@@ -88,7 +92,7 @@ class CurrentJob:
             report["message"] = report["message"][:_MESSAGE_LIMIT]
         try:
             os.write(self._channel, json.dumps(report).encode() + b"\n")
-        except OSError:               # the shim is gone; the work goes on
+        except OSError:  # the shim is gone; the work goes on
             self._channel = None
 
     def __repr__(self) -> str:
@@ -134,6 +138,11 @@ def track(
     finally:
         if reported != done:
             job.progress(done, total)
+
+
+def _is_count(done: Any) -> bool:
+    """Whether a number without a total counts steps: any integer, NumPy's too, and what is no share."""
+    return isinstance(done, numbers.Integral) or not 0 <= done <= 1
 
 
 def _inherited_channel(spec: str) -> int | None:

@@ -17,9 +17,9 @@ from pathlib import Path
 __all__ = ["LogLine", "LogPage", "LogReader", "LogWriter"]
 
 RING = 4
-LINE_LIMIT = 64 * 1024      # bytes; a longer line is cut into several
+LINE_LIMIT = 64 * 1024  # bytes; a longer line is cut into several
 TAIL_LINES = 20
-_TAIL_LINE_LIMIT = 1000     # bytes of each line of the tail
+_TAIL_LINE_LIMIT = 1000  # bytes of each line of the tail
 _PAGE_BYTES = 1024 * 1024
 _STREAMS = {"o": "stdout", "e": "stderr"}
 
@@ -47,7 +47,7 @@ class LogWriter:
 
     @property
     def last_line(self) -> str:
-        """The newest text that is not blank, an unfinished line too."""
+        """The newest line that is not blank; an unfinished one when nothing was finished with it."""
         return self._last.decode("utf-8", "replace").strip()
 
     @property
@@ -64,12 +64,12 @@ class LogWriter:
         complete, partial = (data[:end], data[end + 1 :]) if end >= 0 else (None, data)
         if b"\r" in data:
             complete = None if complete is None else _fold(complete)
-            ended = partial.endswith(b"\r")     # perhaps half of a CRLF
+            ended = partial.endswith(b"\r")  # perhaps half of a CRLF
             partial = _fold(partial) + (b"\r" if ended else b"")
         self._partial[stream] = partial
         if complete is not None:
             self._append(stream, complete, now_ms)
-        if partial.strip():
+        elif partial.strip():
             self._last = partial[-_TAIL_LINE_LIMIT:]
 
     def close(self, now_ms: int) -> None:
@@ -138,7 +138,7 @@ class LogReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._place: tuple[int, Path, int] | None = None      # next line's number, its segment, offset
+        self._place: tuple[int, Path, int] | None = None  # next line's number, its segment, offset
 
     def page(self, after: int = 0, limit: int = 1000) -> LogPage:
         """Return the lines that follow line number `after`, at most `limit`, none across a gap."""
@@ -171,7 +171,7 @@ class LogReader:
             if page.lines and lines and lines[-1].seq + 1 != page.lines[0].seq:
                 page.dropped = page.lines[0].seq - lines[-1].seq - 1
                 break
-            page.lines[:0] = lines[-(count - len(page.lines)) :]
+            page.lines[:0] = lines[max(len(lines) - (count - len(page.lines)), 0) :]
             if len(page.lines) >= count:
                 break
         return page
@@ -188,13 +188,13 @@ class LogReader:
             with path.open("rb") as file:
                 file.seek(offset)
                 for raw in file:
-                    if not raw.endswith(b"\n"):      # still being written
+                    if not raw.endswith(b"\n"):  # still being written
                         return
                     offset += len(raw)
                     if seq >= wanted:
                         yield _parse(seq, raw), offset
                     seq += 1
-        except FileNotFoundError:                    # it fell out of the ring just now
+        except FileNotFoundError:  # it fell out of the ring just now
             return
 
 

@@ -16,14 +16,19 @@ __all__ = [
     "Failure",
     "describe_error",
     "describe_exit",
+    "fit_error",
     "keep_result",
     "read_json",
     "write_json",
 ]
 
-RESULT_LIMIT = 64 * 1024        # bytes of JSON; the event that carries it may have 240 KB, escapes and all
-_TRACEBACK_LIMIT = 24 * 1024    # characters, the newest frames and the message stay
+RESULT_LIMIT = (
+    64 * 1024
+)  # bytes of JSON, escapes and all; the event that carries it may have 240 KB
+ERROR_LIMIT = 96 * 1024  # the same for an error
+_TRACEBACK_LIMIT = 24 * 1024  # characters, the newest frames and the message stay
 _MESSAGE_LIMIT = 4 * 1024
+_TYPE_LIMIT = 200
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _OWN_FRAMES = (os.path.join(_HERE, "work.py"), os.path.join(_HERE, "runners") + os.sep)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -38,7 +43,10 @@ class Failure(Exception):
 
     def __init__(self, type: str, message: str, traceback: str = "") -> None:
         super().__init__(message)
-        self.error: dict[str, Any] = {"type": type, "message": message[:_MESSAGE_LIMIT]}
+        self.error: dict[str, Any] = {
+            "type": type[:_TYPE_LIMIT],
+            "message": message[:_MESSAGE_LIMIT],
+        }
         if traceback:
             self.error["traceback"] = _ANSI.sub("", traceback)[-_TRACEBACK_LIMIT:]
 
@@ -49,7 +57,7 @@ def describe_error(error: BaseException) -> dict[str, Any]:
         return error.error
     text = "".join(traceback.format_exception(type(error), error, _user_frames(error)))
     return {
-        "type": type(error).__name__,
+        "type": type(error).__name__[:_TYPE_LIMIT],
         "message": str(error)[:_MESSAGE_LIMIT],
         "traceback": text[-_TRACEBACK_LIMIT:],
     }
@@ -75,6 +83,21 @@ def describe_exit(status: int, *, unfinished: str = "") -> dict[str, Any] | None
     return {"type": "ExitCode", "message": message, "exitCode": status}
 
 
+def fit_error(error: dict[str, Any], log: list[str]) -> dict[str, Any]:
+    """Return an error with the last lines of the log, cut down until an event can carry it.
+
+    Text outside ASCII takes up to twelve bytes a character in JSON, so counting characters is not enough.
+    """
+    fitted = {**error, "log": log}
+    while len(json.dumps(fitted)) > ERROR_LIMIT:
+        fitted["log"] = fitted["log"][len(fitted["log"]) // 2 + 1 :]
+        # The end of a traceback says most, of a message the beginning.
+        if text := fitted.get("traceback"):
+            fitted["traceback"] = text[len(text) // 2 + 1 :]
+        fitted["message"] = fitted["message"][: len(fitted["message"]) // 2]
+    return fitted
+
+
 def keep_result(value: Any, folder: Path) -> dict[str, Any]:
     """Return the result as a part of the outcome: the value itself, or the size of a pickle beside it.
 
@@ -82,8 +105,7 @@ def keep_result(value: Any, folder: Path) -> dict[str, Any]:
         Failure: It cannot be pickled.
     """
     if _is_json(value):
-        text = json.dumps(value, ensure_ascii=False)
-        if len(text.encode()) <= RESULT_LIMIT:
+        if len(json.dumps(value)) <= RESULT_LIMIT:
             return {"result": value}
     import cloudpickle
 
@@ -139,7 +161,11 @@ def _is_json(value: Any, depth: int = 100) -> bool:
     if kind is float:
         return math.isfinite(value)
     if kind is str:
-        return not any("\ud800" <= letter <= "\udfff" for letter in value) if not value.isascii() else True
+        return (
+            not any("\ud800" <= letter <= "\udfff" for letter in value)
+            if not value.isascii()
+            else True
+        )
     if depth == 0:
         return False
     if kind is list:

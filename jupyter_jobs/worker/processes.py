@@ -59,7 +59,7 @@ def _table() -> Iterator[tuple[int, int, int, int]]:
             with open(f"/proc/{name}/stat", "rb") as file:
                 # The second field is the program's name in brackets; it may hold blanks and brackets (proc(5)).
                 state, parent, group, session = file.read().rpartition(b")")[2].split()[:4]
-        except OSError:                              # it has ended meanwhile
+        except OSError:  # it has ended meanwhile
             continue
         if state not in b"ZX":
             yield int(name), int(parent), int(group), int(session)

@@ -17,7 +17,6 @@ import math
 import os
 import selectors
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ __all__ = ["supervise"]
 
 REPORT_INTERVAL_S = 0.1
 LINE_AS_MESSAGE_INTERVAL_S = 0.5
-_DRAIN_S = 0.5              # how long output may follow the end of the work, from processes it left behind
+_DRAIN_S = 0.5  # how long output may follow the end of the work, from processes it left behind
 _CANCEL_POLL_S = 0.05
 _CHUNK = 64 * 1024
 _MESSAGE_LIMIT = 500
@@ -55,7 +54,9 @@ def supervise(folder: Path) -> None:
         signal.signal(number, signal.SIG_IGN)
 
     pipes = {name: os.pipe() for name in ("o", "e", "reports")}
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])   # until the fork has a handler of its own
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, [signal.SIGTERM]
+    )  # until the fork has a handler of its own
     child = os.fork()
     if child == 0:
         signal.set_wakeup_fd(-1)
@@ -63,7 +64,7 @@ def supervise(folder: Path) -> None:
         for descriptor in (wakeup, alarm, *(reader for reader, _ in pipes.values())):
             os.close(descriptor)
         become_work(work, (pipes["o"][1], pipes["e"][1]), pipes["reports"][1])
-    with contextlib.suppress(OSError):     # the fork does the same; whoever comes first
+    with contextlib.suppress(OSError):  # the fork does the same; whoever comes first
         os.setpgid(child, child)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     with selectors.DefaultSelector() as selector:
@@ -167,7 +168,7 @@ class _Shim:
         if reported is None:
             unfinished = "" if self._work.kind == "COMMAND" else "the work was done"
             error = outcome.describe_exit(self._status, unfinished=unfinished)
-            if self._interrupted:      # a program may well exit with 0 when it is asked to end
+            if self._interrupted:  # a program may well exit with 0 when it is asked to end
                 reported = {"status": "CANCELLED"}
             elif error is None:
                 reported = {"status": "SUCCEEDED", "result": 0}
@@ -176,7 +177,7 @@ class _Shim:
         if reported["status"] == "FAILED":
             if self._interrupted:
                 return {"status": "CANCELLED"}
-            reported["error"]["log"] = self._log.tail
+            reported["error"] = outcome.fit_error(reported["error"], self._log.tail)
         return reported
 
 
@@ -205,7 +206,13 @@ class _Reports:
         """When `send` has something to do; infinity if nothing is new."""
         due = self._sent_at + REPORT_INTERVAL_S if self._dirty else math.inf
         if not self._speaks and last_line != self._line:
-            due = min(due, max(self._line_sent_at + LINE_AS_MESSAGE_INTERVAL_S, self._sent_at + REPORT_INTERVAL_S))
+            due = min(
+                due,
+                max(
+                    self._line_sent_at + LINE_AS_MESSAGE_INTERVAL_S,
+                    self._sent_at + REPORT_INTERVAL_S,
+                ),
+            )
         return due
 
     def send(self, now: float, last_line: str) -> None:
@@ -220,7 +227,7 @@ class _Reports:
         try:
             os.write(1, json.dumps(self._state).encode() + b"\n")
             self._dirty = False
-        except BlockingIOError:      # no backend is reading; it would get stale news
+        except BlockingIOError:  # no backend is reading; it would get stale news
             pass
         self._sent_at = now
 
@@ -241,11 +248,12 @@ def _read_report(line: bytes) -> dict[str, Any]:
     if "progress" in kept:
         kept["progress"] = min(max(kept["progress"], 0.0), 1.0)
     if isinstance(report.get("message"), str):
-        kept["message"] = report["message"][:_MESSAGE_LIMIT]
+        text = report["message"][:_MESSAGE_LIMIT]
+        kept["message"] = text.encode(
+            "utf-8", "replace"
+        ).decode()  # half a surrogate pair cannot be stored
     return kept
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-

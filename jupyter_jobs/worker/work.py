@@ -47,7 +47,9 @@ def become_work(work: Work, streams: tuple[int, int], reports: int) -> Never:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         if folder := work.payload.get("cwd"):
             os.chdir(folder)
-        sys.path[:0] = [entry for entry in work.payload.get("sysPath") or () if entry not in sys.path]
+        sys.path[:0] = [
+            entry for entry in work.payload.get("sysPath") or () if entry not in sys.path
+        ]
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())
         runner = importlib.import_module(RUNNERS[work.kind])

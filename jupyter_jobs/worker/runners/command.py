@@ -15,10 +15,13 @@ def run(work: Work) -> Never:
     os.environ.update(work.payload.get("env") or {})
     line = work.payload.get("shell")
     args = ["/bin/sh", "-c", line] if line is not None else list(work.payload["args"])
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)   # ignored by Python, and programs would inherit that
+    # Python ignores the last two, and programs would inherit that.
+    for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     try:
         os.execvp(args[0], args)
     except OSError as error:
-        reason = "there is no such program" if isinstance(error, FileNotFoundError) else error.strerror
+        reason = (
+            "there is no such program" if isinstance(error, FileNotFoundError) else error.strerror
+        )
         raise Failure(type(error).__name__, f"{args[0]} could not be started: {reason}") from None

@@ -19,7 +19,7 @@ from jupyter_jobs.worker.runners import Work
 def run(work: Work) -> str:
     """Execute it and return the path of the executed copy, which is kept after an error too."""
     source = Path(work.payload["path"])
-    notebook = nbformat.read(source, as_version=4)
+    notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]  # nbformat leaves it without types
     inject_parameters(notebook, work.payload.get("parameters") or {})
     copy = current_job().dir / source.name
     client = _Client(
@@ -34,9 +34,11 @@ def run(work: Work) -> str:
     except CellExecutionError as error:
         raise Failure(error.ename, error.evalue, error.traceback) from None
     except DeadKernelError:
-        raise Failure("DeadKernelError", "the notebook's kernel died (perhaps out of memory)") from None
+        raise Failure(
+            "DeadKernelError", "the notebook's kernel died (perhaps out of memory)"
+        ) from None
     finally:
-        nbformat.write(notebook, copy)
+        nbformat.write(notebook, copy)  # type: ignore[no-untyped-call]  # nbformat leaves it without types
     return str(copy)
 
 
@@ -44,8 +46,10 @@ def inject_parameters(notebook: Any, parameters: Mapping[str, Any]) -> None:
     """Put a cell that sets `parameters` after the cell tagged `parameters`, or first, as papermill does."""
     if not parameters:
         return
-    code = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in parameters.items())])
-    cell = nbformat.v4.new_code_cell(code, metadata={"tags": ["injected-parameters"]})
+    code = "\n".join(
+        ["# Parameters", *(f"{name} = {value!r}" for name, value in parameters.items())]
+    )
+    cell = nbformat.v4.new_code_cell(code, metadata={"tags": ["injected-parameters"]})  # type: ignore[no-untyped-call]  # nbformat leaves it without types
     tagged = [
         index
         for index, each in enumerate(notebook.cells)
@@ -54,7 +58,7 @@ def inject_parameters(notebook: Any, parameters: Mapping[str, Any]) -> None:
     notebook.cells.insert(tagged[0] + 1 if tagged else 0, cell)
 
 
-class _Client(NotebookClient):  # type: ignore[misc]  # no type information is published for it
+class _Client(NotebookClient):
     """Reports each cell as it starts, and prints what the cells print."""
 
     def __init__(self, notebook: Any, **options: Any) -> None:

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_jobs.worker import outcome
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 0, -1, 2**70, 0.5, "", "ä😀", [], [1, [None]], {}, {"a": {"b": [1.5, "c"]}}],
+    ids=repr,
+)
+def test_what_json_gives_back_exactly_is_the_result_itself(tmp_path: Path, value: Any) -> None:
+    kept = outcome.keep_result(value, tmp_path)
+
+    assert json.loads(json.dumps(kept)) == {"result": value}
+    assert not (tmp_path / "result.pickle").exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        (1, 2),
+        {1: "a"},
+        {"a": (1,)},
+        {1, 2},
+        b"bytes",
+        float("inf"),
+        OrderedDict(a=1),
+        "\ud800",
+        {"\ud800": 1},
+        "x" * 70_000,
+        "é" * 20_000,  # 40 KB of UTF-8, but 120 KB once JSON has escaped it
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+def test_anything_else_comes_back_by_pickle(tmp_path: Path, value: Any) -> None:
+    kept = outcome.keep_result(value, tmp_path)
+
+    pickled = (tmp_path / "result.pickle").read_bytes()
+    assert kept == {"resultSize": len(pickled)}
+    assert pickle.loads(pickled) == value
+
+
+def test_a_list_that_holds_itself_comes_back_by_pickle(tmp_path: Path) -> None:
+    value: list[Any] = []
+    value.append(value)
+
+    assert "resultSize" in outcome.keep_result(value, tmp_path)
+
+
+def test_a_result_that_cannot_be_pickled_says_so_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(outcome.Failure, match=r"result of type generator .* return the path"):
+        outcome.keep_result((number for number in [1]), tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    outcome.write_json(tmp_path / "outcome.json", {})
+    outcome.keep_result((1,), tmp_path)
+
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_file_that_is_missing_or_broken_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("{")
+
+    assert outcome.read_json(tmp_path / "missing.json") is None
+    assert outcome.read_json(tmp_path / "broken.json") is None
+
+
+def test_an_error_has_its_type_message_and_the_frames_of_the_user() -> None:
+    def fails() -> None:
+        raise ValueError("bad day")
+
+    with pytest.raises(ValueError, match="bad day") as caught:
+        fails()
+
+    error = outcome.describe_error(caught.value)
+    assert (error["type"], error["message"]) == ("ValueError", "bad day")
+    assert "in fails" in error["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("status", "unfinished", "expected"),
+    [
+        (0, "", None),
+        (3, "", {"type": "ExitCode", "message": "ended with exit code 3", "exitCode": 3}),
+        (
+            0,
+            "the work was done",
+            {
+                "type": "ExitCode",
+                "message": "ended with exit code 0 before the work was done",
+                "exitCode": 0,
+            },
+        ),
+        (
+            -9,
+            "",
+            {
+                "type": "Signal",
+                "message": "killed by SIGKILL (perhaps out of memory)",
+                "signal": "SIGKILL",
+            },
+        ),
+        (-11, "", {"type": "Signal", "message": "killed by SIGSEGV", "signal": "SIGSEGV"}),
+        (-63, "", {"type": "Signal", "message": "killed by signal 63", "signal": "signal 63"}),
+    ],
+)
+def test_an_exit_is_told_in_words(
+    status: int, unfinished: str, expected: dict[str, Any] | None
+) -> None:
+    assert outcome.describe_exit(status, unfinished=unfinished) == expected
+
+
+def test_a_failure_loses_its_colours() -> None:
+    failure = outcome.Failure("ValueError", "no", "\x1b[0;31mValueError\x1b[0m: no")
+
+    assert failure.error["traceback"] == "ValueError: no"
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "😀"])
+def test_an_error_is_cut_until_an_event_can_carry_it(letter: str) -> None:
+    error = {"type": "E", "message": letter * 4000, "traceback": letter * 24_000 + "the end"}
+
+    fitted = outcome.fit_error(error, [letter * 1000] * 20)
+
+    assert len(json.dumps(fitted)) <= outcome.ERROR_LIMIT
+    assert fitted["message"].startswith(letter)
+    assert fitted["traceback"].endswith("the end")
+
+
+def test_an_error_that_fits_is_left_alone() -> None:
+    error = {"type": "E", "message": "m"}
+
+    assert outcome.fit_error(error, ["line"]) == {"type": "E", "message": "m", "log": ["line"]}
