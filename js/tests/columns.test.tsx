@@ -1,0 +1,54 @@
+import { render } from "preact";
+import { describe, expect, test } from "vitest";
+import { COLUMNS, type CellProps } from "../src/columns.tsx";
+import { STATES, STATUSES } from "../src/states.tsx";
+import type { Row, Status } from "../src/types.ts";
+import { rowOf } from "./rows.ts";
+
+function textOf(key: string, row: Partial<Row>, more: Partial<CellProps> = {}): string {
+  const Cell = COLUMNS.find((column) => column.key === key)?.Cell as (props: CellProps) => never;
+  const el = document.createElement("div");
+  render(<Cell row={rowOf(row)} now={0} frozen={false} cancel={undefined} {...more} />, el);
+  return el.textContent ?? "";
+}
+
+test.each(STATUSES)("%s has a word of its own where there is nothing more to say", (status) => {
+  expect(textOf("work", { status })).toContain(STATES[status].word);
+});
+
+describe("the words of a row", () => {
+  test.each<[Partial<Row> & { status: Status }, string]>([
+    [{ status: "FAILED", error: "ValueError:\n bad day" }, "ValueError: bad day"],
+    [{ status: "FAILED", message: "parsing" }, "parsing"],
+    [{ status: "TIMED_OUT", error: "no end" }, "timed out · no end"],
+    [{ status: "LOST", error: "no answer" }, "lost · no answer"],
+    [{ status: "CANCELLING", message: "stopping" }, "cancelling… · stopping"],
+    [{ status: "QUEUED", priority: "HIGH" }, "queued · high priority"],
+    [{ status: "QUEUED", priority: "LOW", message: "waits" }, "queued · waits"],
+    [{ status: "SUCCEEDED", message: "\x1b[32m12 rows\x1b[0m" }, "succeeded · 12 rows"],
+    [{ status: "RUNNING", done: 12, message: "reading" }, "reading · 12"],
+  ])("%o are %s", (row, words) => {
+    expect(textOf("work", row)).toBe(words);
+  });
+
+  test("a click on Cancel outweighs the job's own, until the job has ended", () => {
+    const cancel = { phase: "sent" } as const;
+
+    expect(textOf("work", { status: "RUNNING", message: "reading" }, { cancel })).toBe(
+      "cancelling…",
+    );
+    expect(textOf("work", { status: "SUCCEEDED" }, { cancel })).toBe("succeeded");
+  });
+});
+
+describe("the time", () => {
+  const row = { startedAt: 0, progress: 0.5, status: "RUNNING" } as const;
+
+  test("has what is left before what is spent", () => {
+    expect(textOf("time", row, { now: 60_000 })).toBe("~1m left1m00s");
+  });
+
+  test("promises nothing from what may be old", () => {
+    expect(textOf("time", row, { now: 60_000, frozen: true })).toBe("1m00s");
+  });
+});
