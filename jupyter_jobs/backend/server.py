@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from jupyter_jobs.backend.runner import Runner
 
 from jupyter_jobs import __version__
+from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.auth import ApiKeyVerifier
 from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.resolvers import Api, build
+from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.session import Timing
 from jupyter_jobs.backend.topics import Topics
 from jupyter_jobs.errors import BackendUnavailable, ConfigurationError
@@ -79,9 +80,7 @@ def serve(options: Options) -> int:
         ConfigurationError: It may not or cannot bind there.
         BackendUnavailable: Another backend serves this data folder.
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    _log_to_stderr()
     os.umask(0o077)
     # Not given to jobs, who inherit this environment.
     key = os.environ.pop(KEY_VARIABLE, "")
@@ -205,6 +204,19 @@ def _announce(folder: Path, key: str, listener: socket.socket) -> None:
     }
     print(json.dumps(ready), flush=True)  # noqa: T201  # the contract with whoever started it
     log.info("ready at %s", backend.http)
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # uvicorn tells of each connection with its whole URL, and some clients put their key there.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+class _Redacting(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 class _Memory:
