@@ -119,6 +119,7 @@ class AppSyncClient:
 
         Raises:
             MonitorClosed: The client was closed.
+            LocalProtocolError: This is not the thread of its event loop.
         """
         shared = self._connection()
 
@@ -184,4 +185,5 @@ class AppSyncClient:
             raise MonitorClosed(f"the client of {self.endpoint.host} was closed; make a new one")
         if self._shared is None:
             self._shared = acquire(self.endpoint, self._auth, self._timing)
+        self._shared.check_loop()
         return self._shared

@@ -32,12 +32,6 @@ from typing import Any, ClassVar
 
 from jupyter_jobs.errors import RemoteProtocolError
 
-_loads: Callable[[str | bytes], Any]
-try:
-    _loads = import_module("orjson").loads  # optional; halves the cost of a frame
-except ImportError:
-    _loads = json.loads
-
 __all__ = [
     "DEFAULT_TIMEOUT_MS",
     "SUBPROTOCOL",
@@ -58,12 +52,26 @@ __all__ = [
     "encode",
     "encode_data",
     "loads",
+    "parse",
+    "read",
 ]
 
 SUBPROTOCOL = "graphql-ws"
 DEFAULT_TIMEOUT_MS = 300_000
 
 Errors = list[dict[str, Any]]
+
+
+def _json_loads(text: str | bytes) -> Any:
+    # json guesses the encoding of bytes, which costs more than to know it.
+    return json.loads(text if isinstance(text, str) else text.decode())
+
+
+_loads: Callable[[str | bytes], Any]
+try:
+    _loads = import_module("orjson").loads  # optional; halves the cost of a frame
+except ImportError:
+    _loads = _json_loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +202,42 @@ def loads(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from exc
 
 
-def decode(text: str | bytes) -> Frame:
-    """Read one frame, of either direction.
+def parse(text: str | bytes) -> dict[str, Any]:
+    """Read the JSON object of one frame.
 
     Raises:
-        RemoteProtocolError: It is not a JSON object with a `type`, or a part that the type needs is missing.
+        RemoteProtocolError: It is not a JSON object.
     """
     try:
-        frame = loads(text)
-        kind = frame["type"]
+        message = _loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise _not_the_protocol("no JSON") from exc
+    if type(message) is not dict:
+        raise _not_the_protocol("no JSON object")
+    return message
+
+
+def read(message: dict[str, Any]) -> Frame:
+    """Make a frame, of either direction, from its JSON object.
+
+    Raises:
+        RemoteProtocolError: It has no `type`, or a part that its type needs is missing.
+    """
+    try:
+        kind = _text(message["type"])
         reader = _READERS.get(kind)
-        return reader(frame) if reader is not None else Unknown(str(kind))
-    except (ValueError, KeyError, TypeError) as exc:
-        raise RemoteProtocolError(
-            f"a frame that is not of the AppSync real-time protocol ({type(exc).__name__}); "
-            "check that the endpoint is an AppSync GraphQL API"
-        ) from exc
+        return reader(message) if reader is not None else Unknown(kind)
+    except (KeyError, TypeError) as exc:
+        raise _not_the_protocol("a part is missing or of the wrong kind") from exc
+
+
+def decode(text: str | bytes) -> Frame:
+    """Read one frame, of either direction; `parse` and `read` in one.
+
+    Raises:
+        RemoteProtocolError: It is not a frame.
+    """
+    return read(parse(text))
 
 
 def encode(frame: Frame) -> str:
@@ -224,6 +252,13 @@ def encode(frame: Frame) -> str:
 def encode_data(id: str, payload: str) -> str:
     """Return the text of a `data` frame whose payload is JSON text already, made once for many subscribers."""
     return f'{{"id":{dumps(id)},"type":"data","payload":{payload}}}'
+
+
+def _not_the_protocol(reason: str) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"a frame that is not of the AppSync real-time protocol ({reason}); "
+        "check that the endpoint is an AppSync GraphQL API"
+    )
 
 
 def _text(value: Any) -> str:

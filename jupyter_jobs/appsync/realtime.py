@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_jobs._loop import Tasks
 from jupyter_jobs._redact import redact
@@ -152,7 +152,8 @@ class Pump:
         connection: New.
         tasks: Where the pump's own tasks live.
         timing: How patient it is.
-        handle: Takes each event but `Lost` and `Ignored`; runs in the reader and must be quick.
+        deliver: Takes key and payload of each event of a subscription.
+        handle: Takes what else the connection tells, but `Lost` and `Ignored`. Both run in the reader: be quick.
     """
 
     def __init__(
@@ -161,12 +162,15 @@ class Pump:
         connection: ClientConnection,
         tasks: Tasks,
         timing: Timing,
+        *,
+        deliver: Callable[[str, dict[str, Any]], None],
         handle: Callable[[ClientEvent], None],
     ) -> None:
         self.connection = connection
         self._websocket = websocket
         self._tasks = tasks
         self._timing = timing
+        self._deliver = deliver
         self._handle = handle
         self._loop = tasks.loop
         self._lost: Lost | None = None
@@ -190,6 +194,8 @@ class Pump:
         except RemoteProtocolError as exc:
             return Lost(str(exc))
         except asyncio.CancelledError:
+            self.connection.close()
+            self._deadline.set(None)
             await self._websocket.close()
             raise
         finally:
@@ -207,7 +213,9 @@ class Pump:
         To be called after each call into the connection, on the loop's thread.
         """
         for event in events:
-            if isinstance(event, Lost):
+            if isinstance(event, Received):
+                self._deliver(event.key, event.payload)
+            elif isinstance(event, Lost):
                 self.lose(event)
             elif isinstance(event, Ignored):
                 log.info("passed over %s", redact(event.reason))
@@ -223,23 +231,23 @@ class Pump:
         self._websocket.transport.abort()
 
     async def _read(self) -> Lost:
-        receive, recv, handle = self.connection.receive, self._websocket.recv, self._handle
-        clock, debug = self._loop.time, logging.DEBUG
-        yield_at = 0.0
+        receive, recv, deliver = self.connection.receive, self._websocket.recv, self._deliver
+        clock = self._loop.time
+        yield_at, debug = 0.0, log.isEnabledFor(logging.DEBUG)
         while self._lost is None:
             text = await recv(decode=False)
             now = self._heard_at = clock()
-            if log.isEnabledFor(debug):
+            if debug:
                 log.debug("< %s", redact(text.decode(errors="replace")))
             events = receive(text, now)
-            if len(events) == 1 and type(events[0]) is Received:
-                handle(events[0])
+            if len(events) == 1 and type(event := events[0]) is Received:
+                deliver(event.key, event.payload)
             else:
                 self.settle(events)
             # A queue that is full is read without ever suspending.
             if now >= yield_at:
                 await asyncio.sleep(0)
-                yield_at = clock() + SLICE_S
+                yield_at, debug = clock() + SLICE_S, log.isEnabledFor(logging.DEBUG)
         return self._lost
 
     async def _write(self) -> None:

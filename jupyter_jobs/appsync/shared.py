@@ -27,7 +27,6 @@ from jupyter_jobs.appsync.protocol import (
     Lost,
     NeedsAuthorization,
     Opened,
-    Received,
     Refused,
     Revived,
     Stale,
@@ -39,6 +38,7 @@ from jupyter_jobs.appsync.realtime import Pump, Timing, open_websocket
 from jupyter_jobs.appsync.status import ConnectionState, ConnectionStatus
 from jupyter_jobs.errors import (
     ConfigurationError,
+    LocalProtocolError,
     SubscriptionRefused,
     Unauthorized,
     WireError,
@@ -152,6 +152,17 @@ class SharedConnection:
         if self.status.state is ConnectionState.STALE and self._pump is not None:
             self._pump.lose(Lost("a new connection was asked for"))
 
+    def check_loop(self) -> None:
+        """Raise unless this is the thread of the connection's loop.
+
+        Raises:
+            LocalProtocolError: Another loop runs here, or none.
+        """
+        if _running_loop() is not self._tasks.loop:
+            raise LocalProtocolError(
+                "this client belongs to another event loop; make one for each loop"
+            )
+
     async def release(self) -> None:
         """Count one user less; the last one closes the connection."""
         self.users -= 1
@@ -233,7 +244,14 @@ class SharedConnection:
             return Lost(str(exc), Consequence.RENEW)
         except WireError as exc:
             return Lost(str(exc))
-        pump = Pump(websocket, ClientConnection(), self._tasks, self._timing, self._handle)
+        pump = Pump(
+            websocket,
+            ClientConnection(),
+            self._tasks,
+            self._timing,
+            deliver=self._deliver,
+            handle=self._handle,
+        )
         now = self._tasks.loop.time()
         for subscription in self._subscriptions.values():
             pump.connection.subscribe(subscription.key, subscription.data, now)
@@ -244,12 +262,12 @@ class SharedConnection:
             if self._pump is pump:
                 self._pump = None
 
+    def _deliver(self, key: str, payload: dict[str, Any]) -> None:
+        if (subscription := self._subscriptions.get(key)) is not None:
+            guarded(subscription.on_data, payload)
+
     def _handle(self, event: ClientEvent) -> None:
         match event:
-            case Received():
-                subscription = self._subscriptions.get(event.key)
-                if subscription is not None:
-                    guarded(subscription.on_data, event.payload)
             case Started():
                 if (subscription := self._subscriptions.get(event.key)) is not None:
                     guarded(subscription.on_started)
@@ -327,7 +345,7 @@ _registry: WeakValueDictionary[object, SharedConnection] = WeakValueDictionary()
 
 def acquire(endpoint: Endpoint, auth: Auth, timing: Timing) -> SharedConnection:
     """Return the connection of this endpoint, identity and running loop, counting one user more."""
-    loop = asyncio.get_running_loop()
+    loop = _running_loop()
     # The connection refers to its loop, so while the entry lives no other loop can have that id.
     key = (endpoint, auth.identity, timing, id(loop))
     shared = _registry.get(key)
@@ -335,6 +353,15 @@ def acquire(endpoint: Endpoint, auth: Auth, timing: Timing) -> SharedConnection:
         shared = _registry[key] = SharedConnection(endpoint, auth, timing, loop)
     shared.users += 1
     return shared
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError as exc:
+        raise LocalProtocolError(
+            "no event loop runs on this thread; hand the call over with loop.call_soon_threadsafe()"
+        ) from exc
 
 
 def guarded(callback: Callable[..., object], *args: object) -> None:

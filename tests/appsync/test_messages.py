@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,14 +97,37 @@ def test_what_is_no_frame_is_the_other_sides_fault(text: str | bytes) -> None:
 def test_json_without_measure_is_the_other_sides_fault_without_orjson(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(messages, "_loads", json.loads)
+    monkeypatch.setattr(messages, "_loads", messages._json_loads)
 
     with pytest.raises(RemoteProtocolError):
         decode("[" * 100_000)
+    with pytest.raises(RemoteProtocolError):
+        decode(b'{"type":"\xff"}')
+    assert decode(b'{"type":"ka"}') == decode('{"type":"ka"}') == KeepAlive()
+
+
+def test_frames_are_read_without_orjson() -> None:
+    program = (
+        "import sys; sys.modules['orjson'] = None\n"
+        'from jupyter_jobs.appsync.messages import decode; print(decode(b\'{"type":"ka"}\'))'
+    )
+
+    read = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert read == "KeepAlive()\n"
 
 
 def test_unknown_frames_are_told_by_their_name() -> None:
     assert decode('{"type":"broadcast_error","id":1}') == Unknown("broadcast_error")
+
+
+def test_a_body_without_measure_is_no_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "_loads", messages._json_loads)
+
+    with pytest.raises(ValueError, match="nested too deeply"):
+        messages.loads(b"[" * 100_000)
 
 
 @pytest.mark.parametrize("timeout", ["-1", "0", '"long"', "null"])

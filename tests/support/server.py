@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+from threading import Thread
 from typing import Any, Self
 
 from websockets.asyncio.server import Server, serve
@@ -210,6 +212,29 @@ class FakeAppSync:
             writer.close()
             self._tasks.discard(task)
             self._writers.discard(writer)
+
+
+@contextmanager
+def in_thread(server: FakeAppSync) -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+    """Run a server on a loop of its own, so that it goes on while the test blocks its loop.
+
+    Yields a function that runs a coroutine there and waits for it, blocking the caller.
+    """
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, name="server")
+    thread.start()
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    run(server.__aenter__())
+    try:
+        yield run
+    finally:
+        run(server.__aexit__())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def _offered(request: Request) -> list[str]:

@@ -21,8 +21,9 @@ from jupyter_jobs.appsync.messages import (
     Frame,
     StartAck,
     Unknown,
-    decode,
     encode,
+    parse,
+    read,
 )
 from jupyter_jobs.appsync.protocol.events import (
     ClientEvent,
@@ -144,14 +145,17 @@ class ClientConnection:
         if self._state is State.CLOSED:
             return []
         try:
-            frame = decode(text)
+            message = parse(text)
             self._heard_at = now
             if self._stale:
                 self._stale = False
-                return [Revived(), *self._take(frame, now)]
-            if type(frame) is Data and (key := self._subscriptions.live_key(frame.id)) is not None:
-                return [Received(key, frame.payload)]
-            return self._take(frame, now)
+                return [Revived(), *self._take(read(message), now)]
+            # The short path of every event: no frame is made, no table is asked.
+            if message.get("type") == "data" and type(payload := message.get("payload")) is dict:
+                key = self._subscriptions.live.get(str(message.get("id")))
+                if key is not None:
+                    return [Received(key, payload)]
+            return self._take(read(message), now)
         except RemoteProtocolError:
             self.close()
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_jobs.appsync.messages import Start, Stop
 from jupyter_jobs.appsync.protocol.tables import Consequence
@@ -51,9 +51,8 @@ class Started:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An event of a subscription: the payload of its `data` frame."""
+class Received(NamedTuple):
+    """An event of a subscription: the payload of its `data` frame. A tuple, for there are many."""
 
     key: str
     payload: dict[str, Any]

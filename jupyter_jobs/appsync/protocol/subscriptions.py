@@ -70,6 +70,9 @@ class _Operation:
 class Subscriptions:
     """What is wanted and what is on the wire. Pure; `ClientConnection` owns one and says when it may start anything.
 
+    Attributes:
+        live: The key of each operation that is live, by its id; for reading only.
+
     Args:
         send: Takes each frame that is to go out.
         new_id: Makes the id of each operation.
@@ -86,6 +89,7 @@ class Subscriptions:
         self._send = send
         self._new_id = new_id
         self._rand = rand
+        self.live: dict[str, str] = {}
         self._wanted: dict[str, _Subscription] = {}
         self._ready: deque[_Subscription] = deque()
         self._delayed: dict[str, float] = {}
@@ -132,13 +136,6 @@ class Subscriptions:
         operation = self._in_flight.get(id)
         if operation is not None:
             self._again(operation.subscription, now)
-
-    def live_key(self, id: str) -> str | None:
-        """Return the key of a live operation: the short path of every event."""
-        operation = self._operations.get(id)
-        if operation is None or operation.stage is not Stage.LIVE:
-            return None
-        return operation.subscription.key
 
     def next_deadline(self) -> float | None:
         """Return when `tick` has something to do, or None."""
@@ -189,8 +186,7 @@ class Subscriptions:
                 return [Received(subscription.key, frame.payload)]
             case Error():
                 return self._concern(subscription, frame.errors, now) + self.begin(now)
-            case Complete():
-                self._again(subscription, now)
+        self._again(subscription, now)  # complete, unasked: the server's end is a loss
         return self.begin(now)
 
     def unaddressed(self, errors: Errors, now: float) -> list[ClientEvent]:
@@ -260,6 +256,10 @@ class Subscriptions:
             operation.stage = stage
         else:
             del self._operations[operation.id]
+        if stage is Stage.LIVE:
+            self.live[operation.id] = operation.subscription.key
+        else:
+            self.live.pop(operation.id, None)
         if stage is not Stage.STARTING:
             self._in_flight.pop(operation.id, None)
             operation.deadline = None

@@ -4,7 +4,7 @@ import base64
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_jobs.appsync.auth import read_authorization, subprotocols
@@ -13,6 +13,7 @@ OBJECT = {"host": "api.example.com", "x-api-key": "da2-~~~???>>>"}
 TEXT = b'{"host":"api.example.com","x-api-key":"da2-~~~???>>>"}'
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z-]{1,9}", fullmatch=True), st.text()))
 def test_any_authorization_survives_the_sub_protocol(authorization: dict[str, str]) -> None:
     offered = subprotocols(authorization)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_jobs.appsync.protocol import (
@@ -259,6 +259,7 @@ STEP = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(STEP, max_size=30), st.booleans())
 def test_no_order_of_frames_and_times_breaks_the_client(
     steps: list[tuple[str, object]], authorizes: bool
@@ -300,6 +301,7 @@ def test_no_order_of_frames_and_times_breaks_the_client(
         assert {start["type"] for start in starts} <= {"connection_init", "start", "stop"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=40))
 def test_time_may_be_cut_in_any_way(cuts: list[int]) -> None:
     whole, pieces = ConnectionPair(keep_alive_s=1e6).open(), ConnectionPair(keep_alive_s=1e6).open()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
+import inspect
 
 import pytest
 
@@ -11,12 +11,12 @@ from jupyter_jobs.appsync.protocol.events import ClientEvent, ServerEvent
 @pytest.mark.parametrize("name", [n for n in events.__all__ if not n.endswith("Event")])
 def test_an_event_is_a_value(name: str) -> None:
     event = getattr(events, name)
-    values = [field.name for field in dataclasses.fields(event)]
+    values = list(inspect.signature(event).parameters)
 
     one, other = event(*values), event(*values)
 
     assert one == other
-    with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
+    with pytest.raises((AttributeError, TypeError)):
         one.reason = "another"
 
 

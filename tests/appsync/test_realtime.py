@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.server import ServerConnection as WebSocket
+from websockets.http11 import Request, Response
+
+from jupyter_jobs.appsync import realtime
+from jupyter_jobs.appsync.auth import ApiKeyAuth, TokenAuth
+from jupyter_jobs.appsync.client import AppSyncClient, Timing
+from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.appsync.realtime import LATE_S, PatientTimer, open_websocket
+from jupyter_jobs.errors import ConnectionLost, Unauthorized
+from tests.support.recorder import Recorder
+from tests.support.server import KEY, FakeAppSync, in_thread
+
+QUICK = Timing(ping_every_s=0.05, pong_within_s=0.1, close_s=0.2, linger_s=0.05)
+EVENT = {"data": {"onX": {"id": "1"}}}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeAppSync]:
+    """An API on this machine."""
+    async with FakeAppSync() as server:
+        yield server
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a loop that was late catch up quickly."""
+    monkeypatch.setattr(realtime, "GRACE_S", 0.1)
+
+
+async def test_a_deadline_that_comes_in_time_is_kept() -> None:
+    loop, rung = asyncio.get_running_loop(), asyncio.Event()
+    timer = PatientTimer(loop, rung.set)
+
+    timer.set(loop.time() + 100)
+    timer.set(loop.time() + 0.01)
+
+    await rung.wait()
+
+
+async def test_a_deadline_that_was_taken_back_does_not_ring() -> None:
+    loop, rung, end = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    timer = PatientTimer(loop, rung.set)
+    timer.set(loop.time() + 0.01)
+    timer.set(None)
+    loop.call_later(0.02, end.set)
+
+    await end.wait()
+
+    assert not rung.is_set()
+
+
+@pytest.mark.usefixtures("short_grace")
+async def test_a_deadline_that_finds_the_loop_late_lets_it_read_first() -> None:
+    loop = asyncio.get_running_loop()
+    told: list[str] = []
+    rung = asyncio.Event()
+    timer = PatientTimer(loop, lambda: (told.append("judged"), rung.set()))
+    deadline = loop.time() + 0.01
+    timer.set(deadline)
+    time.sleep(LATE_S + 0.1)  # noqa: ASYNC251  the cell that blocks
+    loop.call_later(0.03, told.append, "read")
+    loop.call_later(0.05, timer.set, deadline)
+
+    await rung.wait()
+
+    assert told == ["read", "judged"]
+
+
+@pytest.mark.usefixtures("short_grace")
+async def test_a_blocked_loop_keeps_its_connection_and_reads_what_has_come() -> None:
+    server = FakeAppSync(keep_alive_s=1e6, connection_timeout_ms=400)
+    with in_thread(server) as run:
+        recorder = Recorder()
+        client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=QUICK)
+        client.on_status(recorder.on_status)
+        recorder.subscribe(client)
+        await recorder.until(lambda: recorder.started)
+
+        for _ in range(3):
+            run(server.peers[0].publish(EVENT))
+            time.sleep(LATE_S + 0.5)  # noqa: ASYNC251  the cell that blocks
+            run(server.peers[0].publish(EVENT))
+
+        await recorder.until(lambda: len(recorder.data) == 6)
+        assert len(server.peers) == 1
+        assert recorder.states == ["connecting", "connected"]
+        await client.aclose()
+
+
+async def test_a_cell_that_blocks_while_a_start_waits_does_not_start_it_again() -> None:
+    server = FakeAppSync()
+    with in_thread(server) as run:
+        pending: list[str] = []
+        server.on_start = lambda peer, start: pending.append(start.id)
+        recorder = Recorder()
+        client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=QUICK)
+        recorder.subscribe(client)
+        await asyncio.to_thread(run, server.until(lambda: pending))
+        assert client._shared is not None
+        assert client._shared._pump is not None
+        pump, loop = client._shared._pump, asyncio.get_running_loop()
+        (operation,) = pump.connection._subscriptions._in_flight.values()
+        operation.deadline = loop.time() + 0.1
+        pump.settle([])
+
+        time.sleep(LATE_S + 0.5)  # noqa: ASYNC251  the cell that blocks
+        server.peers[0].machine.accept(pending[0])
+        run(server.peers[0].flush())
+
+        await recorder.until(lambda: recorder.started)
+        assert pending == [operation.id]
+        await client.aclose()
+
+
+async def test_a_peer_that_answers_no_ping_is_left_for_another(server: FakeAppSync) -> None:
+    recorder = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=QUICK)
+    client.on_status(recorder.on_status)
+    recorder.subscribe(client)
+    await recorder.until(lambda: recorder.started)
+
+    server.peers[0].websocket.transport.pause_reading()
+
+    await recorder.until(lambda: recorder.started == 2)
+    assert "a ping was not answered within 0.1 s" in {s.error for s in recorder.statuses}
+    await client.aclose()
+
+
+async def test_events_are_as_good_as_a_pong(server: FakeAppSync) -> None:
+    recorder = Recorder()
+    timing = Timing(ping_every_s=0.01, pong_within_s=0.1, close_s=0.2)
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing)
+    recorder.subscribe(client)
+    await recorder.until(lambda: recorder.started)
+    server.peers[0].websocket.transport.pause_reading()
+
+    for number in range(1, 31):
+        await server.peers[0].publish(EVENT)
+        await recorder.until(lambda: len(recorder.data) == number)  # noqa: B023  awaited here
+        await asyncio.sleep(0.01)
+
+    assert len(server.peers) == 1
+    await client.aclose()
+
+
+async def test_a_flood_leaves_the_loop_to_others(server: FakeAppSync) -> None:
+    recorder, turns, flood = Recorder(), 0, 20_000
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=QUICK)
+    recorder.subscribe(client)
+    await recorder.until(lambda: recorder.started)
+    peer = server.peers[0]
+    (id_,) = peer.machine.subscriptions
+    for _ in range(flood):
+        peer.machine.publish(id_, EVENT)
+    publishing = asyncio.create_task(peer.flush())
+
+    while len(recorder.data) < flood:
+        turns += 1
+        await asyncio.sleep(0)
+
+    assert turns > 5
+    await publishing
+    await client.aclose()
+
+
+async def test_closing_does_not_wait_for_a_flood_to_be_read() -> None:
+    async def flood(websocket: WebSocket) -> None:
+        await websocket.send('{"type":"connection_ack"}')
+        websocket.transport.pause_reading()
+        for number in range(20_000):
+            await websocket.send('{"type":"ka"}')
+            if number % 100 == 0:
+                await asyncio.sleep(0)  # a send that finds room does not give the loop away
+        await websocket.wait_closed()
+
+    async with FakeAppSync() as server:
+        server.talk = flood
+        recorder = Recorder()
+        client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=QUICK)
+        client.on_status(recorder.on_status)
+        recorder.subscribe(client)
+        await recorder.until(lambda: "connected" in recorder.states)
+
+        async with asyncio.timeout(10):
+            await client.aclose()
+
+        assert client.status.state == "closed"
+
+
+async def test_frames_are_logged_with_arrows_and_without_secrets(
+    server: FakeAppSync, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("websockets.server").setLevel(logging.WARNING)
+    recorder = Recorder()
+    token = "opaque-token-of-no-known-shape"
+    server.verifier = type("Yes", (), {"verify": lambda self, headers: None})()
+    client = AppSyncClient(server.endpoint, TokenAuth(token), timing=QUICK)
+
+    recorder.subscribe(client)
+    await recorder.until(lambda: recorder.started)
+    await client.aclose()
+
+    lines = [r.getMessage() for r in caplog.records if r.name.startswith("jupyter_jobs")]
+    assert '> {"type":"connection_init"}' in lines
+    assert '< {"type":"ka"}' in lines
+    assert any(line.startswith("= ConnectionStatus(state=") for line in lines)
+    assert server.starts[0].authorization["authorization"] == token
+    assert token not in caplog.text
+    assert "header-" not in caplog.text.replace("header-[hidden]", "")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_an_upgrade_that_is_refused_for_its_credentials_says_so(
+    server: FakeAppSync, status: int
+) -> None:
+    server.upgrade_status = status
+
+    with pytest.raises(Unauthorized, match=rf"127\.0\.0\.1.*HTTP {status}.*auth="):
+        await open_websocket(server.endpoint, {"x-api-key": KEY}, QUICK)
+
+
+async def test_an_upgrade_that_is_refused_otherwise_points_to_the_url(server: FakeAppSync) -> None:
+    server.upgrade_status = 404
+
+    with pytest.raises(ConnectionLost, match=r"HTTP 404.*check the URL") as error:
+        await open_websocket(server.endpoint, {}, QUICK)
+
+    assert error.value.__cause__ is not None
+
+
+async def test_credentials_do_not_follow_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeAppSync() as thief:
+
+        async def redirect(self: FakeAppSync, websocket: WebSocket, request: Request) -> Response:
+            response = websocket.respond(302, "")  # type: ignore[arg-type]  # a status is an int
+            response.headers["Location"] = thief.endpoint.realtime
+            return response
+
+        monkeypatch.setattr(FakeAppSync, "_process_request", redirect)
+        async with FakeAppSync() as redirecting:
+            with pytest.raises(ConnectionLost, match="HTTP 302"):
+                await open_websocket(redirecting.endpoint, {"x-api-key": KEY}, QUICK)
+
+        assert thief.peers == []
+
+
+async def test_the_environments_proxy_is_not_asked_for_this_machine(
+    server: FakeAppSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("ws_proxy", "http://127.0.0.1:1")
+
+    websocket = await open_websocket(server.endpoint, {"x-api-key": KEY}, QUICK)
+
+    assert websocket.subprotocol == "graphql-ws"
+    assert server.peers[0].authorization == {"x-api-key": KEY}
+    await websocket.close()
+
+
+async def test_a_host_that_is_not_there_is_named() -> None:
+    endpoint = Endpoint.parse("https://nowhere.invalid/graphql")
+
+    with pytest.raises(ConnectionLost, match=r"no connection to nowhere\.invalid"):
+        await open_websocket(endpoint, {}, QUICK)

@@ -1,0 +1,529 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.server import ServerConnection as WebSocket
+
+from jupyter_jobs.appsync import shared
+from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth, TokenVerifier
+from jupyter_jobs.appsync.client import AppSyncClient, Timing
+from jupyter_jobs.errors import ConfigurationError, SubscriptionRefused, Unauthorized
+from tests.support.recorder import Recorder
+from tests.support.server import KEY, FakeAppSync, Peer, Start
+
+TIMING = Timing(close_s=0.2, linger_s=0.05)
+EVENT = {"data": {"onX": {"id": "1"}}}
+FOREVER = 1000.0
+
+
+class Story:
+    """A server, a client of it, and what the client told."""
+
+    def __init__(self, server: FakeAppSync, auth: Auth, timing: Timing = TIMING) -> None:
+        self.server = server
+        self.client = AppSyncClient(server.endpoint, auth, timing=timing)
+        self.told = Recorder()
+        self.client.on_status(self.told.on_status)
+
+    async def until_state(self, state: str) -> None:
+        await self.told.until(lambda: self.client.status.state == state)
+
+    async def until_started(self, times: int = 1) -> None:
+        await self.told.until(lambda: self.told.started >= times)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeAppSync]:
+    """An API on this machine."""
+    async with FakeAppSync() as server:
+        yield server
+
+
+@pytest.fixture
+async def story(server: FakeAppSync) -> AsyncIterator[Story]:
+    """A client with the right key, not connected yet."""
+    story = Story(server, ApiKeyAuth(KEY))
+    yield story
+    await story.client.aclose()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Make every wait endless; a test puts shorter ones in, to be used up from the left."""
+    waits: list[float] = []
+    monkeypatch.setattr(shared, "full_jitter", lambda failures: waits.pop(0) if waits else FOREVER)
+    return waits
+
+
+async def test_the_connection_opens_with_the_first_subscription(story: Story) -> None:
+    assert story.client.status.state == "idle"
+
+    story.told.subscribe(story.client, id="7")
+    await story.until_started()
+
+    assert story.told.states == ["connecting", "connected"]
+    (peer,) = story.server.peers
+    assert peer.authorization == {"host": story.server.endpoint.host, "x-api-key": KEY}
+    (start,) = peer.starts
+    assert start.authorization == peer.authorization
+    assert json.loads(start.data)["variables"] == {"id": "7"}
+
+
+async def test_events_reach_their_subscription(story: Story) -> None:
+    other = Recorder()
+    story.told.subscribe(story.client)
+    other.subscribe(story.client)
+    await story.until_started()
+    await other.until(lambda: other.started)
+    (peer,) = story.server.peers
+
+    peer.machine.publish(peer.starts[0].id, EVENT)
+    peer.machine.publish(peer.starts[1].id, {"data": None, "errors": [{"message": "m"}]})
+    await peer.flush()
+
+    await other.until(lambda: other.data)
+    assert story.told.data == [EVENT]
+    assert other.data == [{"data": None, "errors": [{"message": "m"}]}]
+
+
+async def test_a_lost_socket_is_replaced_and_everything_starts_again(
+    story: Story, waits: list[float]
+) -> None:
+    waits.append(0.0)
+    for _ in range(3):
+        story.told.subscribe(story.client)
+    await story.until_started(3)
+
+    story.server.peers[0].cut()
+    await story.until_started(6)
+
+    assert story.told.states == ["connecting", "connected", "reconnecting", "connected"]
+    assert "the socket closed" in story.told.statuses[2].error
+    assert len(story.server.peers) == 2
+    assert len({start.id for start in story.server.starts}) == 6
+    assert story.told.ended == []
+
+
+async def test_a_wait_is_told_with_its_end_and_can_be_cut_short(
+    story: Story, waits: list[float]
+) -> None:
+    story.told.subscribe(story.client)
+    await story.until_started()
+
+    story.server.peers[0].cut()
+    await story.until_state("reconnecting")
+
+    status = story.client.status
+    assert status.attempt == 1
+    assert status.retry_at is not None
+    assert status.retry_at > time.time() + FOREVER / 2
+    story.client.reconnect_now()
+    await story.until_started(2)
+    assert story.client.status.attempt == 0
+
+
+async def test_attempts_that_fail_are_counted(story: Story, waits: list[float]) -> None:
+    waits += [0.0, 0.0]
+    story.server.upgrade_status = 404
+
+    story.told.subscribe(story.client)
+    await story.told.until(lambda: story.client.status.attempt == 3)
+
+    assert story.client.status.state == "reconnecting"
+    assert "HTTP 404" in story.client.status.error
+    story.server.upgrade_status = None
+    story.client.reconnect_now()
+    await story.until_started()
+
+
+async def test_a_connection_that_was_well_for_long_begins_again_with_short_waits(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(shared, "full_jitter", lambda failures: asked.append(failures) or 0.0)
+    story.told.subscribe(story.client)
+    for times in (1, 2, 3):
+        await story.until_started(times)
+        story.server.peers[-1].cut()
+    await story.until_started(4)
+    assert asked == [1, 2, 3]
+
+    monkeypatch.setattr(shared, "HEALTHY_S", 0.0)
+    story.server.peers[-1].cut()
+    await story.until_started(5)
+
+    assert asked == [1, 2, 3, 1]
+
+
+async def test_a_server_that_breaks_the_protocol_is_left(story: Story, waits: list[float]) -> None:
+    waits.append(0.0)
+    story.told.subscribe(story.client)
+    await story.until_started()
+
+    await story.server.peers[0].websocket.send("nonsense")
+
+    await story.until_started(2)
+    assert "not of the AppSync real-time protocol" in story.told.statuses[2].error
+
+
+async def test_a_frame_of_a_newer_server_is_passed_over_with_a_word_in_the_log(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="jupyter_jobs.appsync")
+    story.told.subscribe(story.client)
+    await story.until_started()
+
+    await story.server.peers[0].websocket.send('{"type":"news"}')
+    await story.server.peers[0].publish(EVENT)
+    await story.told.until(lambda: story.told.data)
+
+    assert "passed over a frame of the unknown type 'news'" in caplog.text
+    assert len(story.server.peers) == 1
+
+
+async def test_a_silent_connection_is_stale_and_comes_back(server: FakeAppSync) -> None:
+    server._machine.update(keep_alive_s=1e6, connection_timeout_ms=400)
+    story = Story(server, ApiKeyAuth(KEY))
+    story.told.subscribe(story.client)
+    await story.until_started()
+
+    await story.until_state("stale")
+    assert "silent" in story.client.status.error
+    await server.peers[0].publish(EVENT)
+    await story.until_state("connected")
+
+    assert story.told.data == [EVENT]
+    assert len(server.peers) == 1
+    await story.client.aclose()
+
+
+async def test_a_stale_connection_is_replaced_when_asked(
+    server: FakeAppSync, waits: list[float]
+) -> None:
+    waits.append(0.0)
+    server._machine.update(keep_alive_s=1e6, connection_timeout_ms=10_000)
+    story = Story(server, ApiKeyAuth(KEY))
+    story.told.subscribe(story.client)
+    await story.until_started()
+    story.client._shared._handle(shared.Stale())
+
+    story.client.reconnect_now()
+
+    await story.until_started(2)
+    assert len(server.peers) == 2
+    await story.client.aclose()
+
+
+async def test_an_expired_token_is_renewed_once_for_the_connection() -> None:
+    tokens = ["expired"]
+
+    def token() -> str:
+        return tokens.pop(0) if tokens else "good"
+
+    async with FakeAppSync(verifier=TokenVerifier(lambda token: token == "good")) as server:
+        story = Story(server, TokenAuth(token))
+        story.told.subscribe(story.client)
+        await story.until_started()
+
+        assert story.told.states == ["connecting", "reconnecting", "connected"]
+        assert "not authorized" in story.told.statuses[1].error
+        await story.client.aclose()
+
+
+async def test_credentials_that_stay_refused_stop_the_attempts_until_asked(
+    waits: list[float],
+) -> None:
+    good: list[str] = []
+    verifier = TokenVerifier(lambda token: token in good)
+    async with FakeAppSync(verifier=verifier) as server:
+        story = Story(server, TokenAuth("token-1"))
+        story.told.subscribe(story.client)
+        await story.until_state("auth_failed")
+
+        assert len(server.peers) == 2
+        assert "not authorized" in story.client.status.error
+        assert story.told.ended == []
+        good.append("token-1")
+        story.client.reconnect_now()
+        await story.until_started()
+        assert story.client.status.state == "connected"
+        await story.client.aclose()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_upgrade_is_tried_once_more_and_then_no_more(
+    story: Story, status: int, waits: list[float]
+) -> None:
+    story.server.upgrade_status = status
+
+    story.told.subscribe(story.client)
+    await story.until_state("auth_failed")
+
+    assert f"HTTP {status}" in story.client.status.error
+    assert KEY not in story.client.status.error
+
+
+async def test_a_request_that_is_bad_for_good_is_not_made_again(
+    story: Story, waits: list[float]
+) -> None:
+    async def refuse(websocket: WebSocket) -> None:
+        error = {"errorType": "BadRequestException", "message": "malformed", "errorCode": 400}
+        await websocket.send(
+            json.dumps({"type": "connection_error", "payload": {"errors": [error]}})
+        )
+
+    story.server.talk = refuse
+
+    story.told.subscribe(story.client)
+    await story.until_state("auth_failed")
+
+    assert "malformed" in story.client.status.error
+    assert len(story.server.peers) == 1
+
+
+async def test_a_token_function_that_fails_is_asked_again_later(
+    server: FakeAppSync, waits: list[float]
+) -> None:
+    waits.append(0.0)
+    server.verifier = TokenVerifier(lambda token: True)
+    answers: list[Exception | str] = [OSError("no network"), "good", OSError("no network")]
+
+    def token() -> str:
+        answer = answers.pop(0) if answers else "good"
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    story = Story(server, TokenAuth(token))
+    story.told.subscribe(story.client)
+    await story.until_started()
+
+    assert "OSError: no network" in story.told.statuses[1].error
+    assert len(server.peers) == 1
+    await story.client.aclose()
+
+
+async def test_a_token_that_never_comes_does_not_hold_up_for_ever(
+    server: FakeAppSync, waits: list[float]
+) -> None:
+    async def token() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    story = Story(server, TokenAuth(token), Timing(open_s=0.05, close_s=0.2))
+    story.told.subscribe(story.client)
+    await story.until_state("reconnecting")
+
+    assert "did not come within 0.05 s" in story.client.status.error
+    await story.client.aclose()
+
+
+async def test_a_token_that_can_never_work_stops_the_attempts(server: FakeAppSync) -> None:
+    def token() -> str:
+        raise ConfigurationError("no user pool is configured")
+
+    story = Story(server, TokenAuth(token))
+    story.told.subscribe(story.client)
+    await story.until_state("auth_failed")
+
+    assert story.client.status.error == "no user pool is configured"
+    await story.client.aclose()
+
+
+async def test_a_token_that_expires_between_connect_and_start_is_renewed(
+    server: FakeAppSync,
+) -> None:
+    tokens = iter(["good", "expired", "good"])
+    server.verifier = TokenVerifier(lambda token: token == "good")
+    story = Story(server, TokenAuth(lambda: next(tokens)))
+
+    story.told.subscribe(story.client)
+    await story.until_started()
+
+    assert story.told.states == ["connecting", "connected"]
+    assert len(server.starts) == 2
+    await story.client.aclose()
+
+
+async def test_a_subscription_refused_for_its_credentials_ends_as_unauthorized(
+    server: FakeAppSync,
+) -> None:
+    tokens = iter(["good", "expired", "expired"])
+    server.verifier = TokenVerifier(lambda token: token == "good")
+    story = Story(server, TokenAuth(lambda: next(tokens)))
+
+    subscription = story.told.subscribe(story.client)
+    await story.told.until(lambda: story.told.ended)
+
+    (error,) = story.told.ended
+    assert isinstance(error, Unauthorized)
+    assert "auth=" in str(error)
+    assert subscription.closed
+    await story.client.aclose()
+
+
+async def test_a_refused_subscription_ends_alone(story: Story) -> None:
+    def decide(peer: Peer, start: Start) -> None:
+        if "bad" in start.data:
+            message = "Not Authorized to access onX on type Subscription"
+            peer.machine.refuse(start.id, [{"errorType": "Unauthorized", "message": message}])
+        else:
+            peer.machine.accept(start.id)
+
+    story.server.on_start = decide
+    refused = Recorder()
+    story.told.subscribe(story.client)
+    refused.subscribe(story.client, id="bad")
+    await refused.until(lambda: refused.ended)
+    await story.until_started()
+
+    (error,) = refused.ended
+    assert isinstance(error, SubscriptionRefused)
+    assert error.host == story.server.endpoint.host
+    assert "Not Authorized to access onX" in str(error)
+    await story.server.peers[0].publish(EVENT)
+    await story.told.until(lambda: story.told.data)
+    assert len(story.server.peers) == 1
+
+
+async def test_closing_a_subscription_stops_it_at_the_server(story: Story) -> None:
+    subscription = story.told.subscribe(story.client)
+    story.told.subscribe(story.client)
+    await story.until_started(2)
+    (peer,) = story.server.peers
+
+    subscription.close()
+    subscription.close()
+
+    assert story.told.ended == [None]
+    assert repr(subscription).endswith(", closed)")
+    await story.server.until(lambda: peer.heard[-1]["type"] == "stop")
+    assert len(peer.machine.subscriptions) == 1
+
+
+async def test_a_connection_that_nobody_uses_is_closed_after_a_while(story: Story) -> None:
+    subscription = story.told.subscribe(story.client)
+    await story.until_started()
+
+    subscription.close()
+    await story.until_state("idle")
+
+    (peer,) = story.server.peers
+    await peer.websocket.wait_closed()
+    story.told.subscribe(story.client)
+    await story.until_started(2)
+    assert len(story.server.peers) == 2
+
+
+async def test_a_connection_that_is_used_again_in_time_is_kept(story: Story) -> None:
+    story.told.subscribe(story.client).close()
+    subscription = story.told.subscribe(story.client)
+    await story.until_started()
+    subscription.close()
+
+    story.told.subscribe(story.client)
+    await story.until_started(2)
+    await asyncio.sleep(TIMING.linger_s * 2)
+
+    assert len(story.server.peers) == 1
+    assert story.client.status.state == "connected"
+
+
+async def test_a_wait_ends_when_nobody_is_left(story: Story, waits: list[float]) -> None:
+    story.server.upgrade_status = 404
+    subscription = story.told.subscribe(story.client)
+    await story.until_state("reconnecting")
+
+    subscription.close()
+
+    await story.until_state("idle")
+
+
+async def test_a_subscription_made_while_the_socket_dies_is_started_on_the_next(
+    story: Story, waits: list[float]
+) -> None:
+    waits.append(0.0)
+    story.told.subscribe(story.client)
+    await story.until_started()
+    assert story.client._shared is not None
+    assert story.client._shared._pump is not None
+    story.client._shared._pump.connection.close()
+    story.server.peers[0].cut()
+
+    story.told.subscribe(story.client)
+
+    await story.until_started(3)
+
+
+async def test_a_callback_that_fails_is_logged_and_harms_nobody(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("a mistake in a cell")
+
+    story.client.on_status(fail)
+    story.client.subscribe("subscription { onX }", on_started=fail, on_data=fail, on_ended=fail)
+    story.told.subscribe(story.client)
+    await story.until_started()
+
+    for number in (1, 2):
+        await story.server.peers[0].publish(EVENT)
+        await story.told.until(lambda: len(story.told.data) == number)  # noqa: B023  awaited here
+
+    assert caplog.text.count("a mistake in a cell") >= 4
+
+
+async def test_a_connection_that_an_accident_ended_is_begun_again(
+    story: Story,
+    waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    waits.append(0.0)
+    monkeypatch.setattr(shared, "ClientConnection", lambda: monkeypatch.undo() or 1 / 0)
+    monkeypatch.setattr(shared, "full_jitter", lambda failures: 0.0)
+
+    story.told.subscribe(story.client)
+    await story.until_started()
+
+    assert story.told.states == ["connecting", "reconnecting", "connected"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_loop_that_ends_takes_its_connection_along(server: FakeAppSync) -> None:
+    def elsewhere() -> None:
+        async def subscribe() -> None:
+            story = Story(server, ApiKeyAuth(KEY))
+            story.told.subscribe(story.client)
+            await story.until_started()
+
+        asyncio.run(subscribe())
+
+    await asyncio.to_thread(elsewhere)
+
+    await server.peers[0].websocket.wait_closed()
+    assert len(server.peers) == 1
+
+
+async def test_what_happens_to_the_connection_is_in_the_log(
+    story: Story, waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="jupyter_jobs.appsync")
+    waits.append(0.0)
+    subscription = story.told.subscribe(story.client)
+    await story.until_started()
+    story.server.peers[0].cut()
+    await story.until_started(2)
+    subscription.close()
+    await story.until_state("idle")
+
+    lines = [r.getMessage() for r in caplog.records if r.name == "jupyter_jobs.appsync"]
+    assert len(lines) == 4
+    assert lines[0].endswith(": connected")
+    assert "next attempt in 0.0 s" in lines[1]
+    assert lines[3].endswith("nobody subscribes")
