@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import importlib.metadata
 import json
 import logging
 import os
@@ -20,7 +21,6 @@ from typing import Any
 
 import uvicorn
 
-from jupyter_jobs import __version__
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.auth import ApiKeyVerifier
 from jupyter_jobs.backend.app import Backend
@@ -193,7 +193,7 @@ def _announce(folder: Path, key: str, listener: socket.socket) -> None:
         pid=os.getpid(),
         started=process_started_at(os.getpid()) or 0,
         key=key,
-        version=__version__,
+        version=importlib.metadata.version("jupyter_jobs"),
     )
     backend.write(runtime_file(folder))
     ready = {
