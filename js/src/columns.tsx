@@ -1,4 +1,4 @@
-/** The columns of the list. A new one is an entry of `COLUMNS` and a track of `.jj-line-grid` in the style sheet. */
+/** The columns of the list. A new one is an entry of `COLUMNS` and a track of the grid in `style/list.css`. */
 
 import type { JSX } from "preact";
 import * as format from "./format.ts";
