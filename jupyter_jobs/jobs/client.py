@@ -137,7 +137,11 @@ class JobClient:
         """
         client = cls(await asyncio.to_thread(find_target, endpoint, auth), group=group)
         client.start()
-        await client.ready()
+        try:
+            await client.ready()
+        except BaseException:  # cancelled while it waits: nobody else could close it
+            await client.aclose()
+            raise
         return client
 
     def start(self) -> None:
@@ -276,6 +280,8 @@ class JobClient:
         record = handle.record
         if record.status.is_terminal:
             handle.settle(record)
+        elif self.closed:
+            handle.abandon()
         return handle
 
     def reconnect(self) -> None:
@@ -288,8 +294,10 @@ class JobClient:
             raise MonitorClosed("this monitor is closed; make a new one: JobMonitor()")
 
     def close(self) -> None:
-        """Refuse all further use; `aclose` does the rest. From any thread."""
+        """Refuse all further use, and end every wait for a job; `aclose` does the rest. From any thread."""
         self.closed = True
+        for handle in list(self._handles.values()):
+            handle.abandon()
 
     async def aclose(self) -> None:
         """End the subscription and give the shared connection back; the jobs go on. Twice without harm."""

@@ -113,7 +113,7 @@ class JobFeed:
         self._wake = asyncio.Event()
         self._failures = 0
         self._subscription: Subscription | None = None
-        self._refused = False
+        self._refused = ""  # why there are no events, in a sentence
         self._answered = asyncio.Event()
 
     def start(self) -> None:
@@ -143,7 +143,7 @@ class JobFeed:
             self._subscription = None
 
     def _on_started(self) -> None:
-        self._refused = False
+        self._refused = ""
         for delay in AFTER_START:
             self._ask(delay)
 
@@ -163,10 +163,8 @@ class JobFeed:
     def _on_ended(self, error: WireError | None) -> None:
         if error is None:
             return
-        log.warning(
-            "live updates are refused, asking every %g s instead: %s", WITHOUT_EVENTS, error
-        )
-        self._refused = True
+        self._refused = f"no live updates, asking every {WITHOUT_EVENTS:g} s instead: {error}"
+        log.warning("%s", self._refused)
         self._ask(0.0)
 
     def _ask(self, delay: float) -> None:
@@ -178,7 +176,7 @@ class JobFeed:
             self._wake.clear()
             now = self._tasks.loop.time()
             if self._due and self._due[0] <= now:
-                while self._due and self._due[0] <= now:
+                while self._due and self._due[0] <= now + AFTER_POKE:  # the answer covers those too
                     heapq.heappop(self._due)
                 await self._reconcile()
                 continue
@@ -201,12 +199,20 @@ class JobFeed:
         try:
             await self._api.drive(self._reconciler.calls())
         except JobsError as error:
-            self._failures += 1
-            self._ask(random.uniform(0.5, 1) * min(RETRY_CAP, 2.0**self._failures))
-            self._settle(str(error))
+            self._failed(str(error))
+        except (
+            Exception
+        ) as error:  # an answer of another shape than asked for; the feed must outlive it
+            log.exception("the answer about the jobs cannot be used")
+            self._failed(f"the server's answer cannot be used: {type(error).__name__}: {error}")
         else:
             self._failures = 0
-            self._settle("")
+            self._settle(self._refused)
+
+    def _failed(self, problem: str) -> None:
+        self._failures += 1
+        self._ask(random.uniform(0.5, 1) * min(RETRY_CAP, 2.0 ** min(self._failures, 16)))
+        self._settle(problem)
 
     def _settle(self, problem: str) -> None:
         changed = problem != self.problem or not self._answered.is_set()

@@ -14,13 +14,20 @@ import concurrent.futures
 import json
 import pickle
 import threading
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from jupyter_jobs._loop import call_soon
-from jupyter_jobs.errors import JobFailed, JobLost, JobTimedOut, JobUnsuccessful, ResultUnavailable
+from jupyter_jobs.errors import (
+    JobFailed,
+    JobLost,
+    JobTimedOut,
+    JobUnsuccessful,
+    MonitorClosed,
+    ResultUnavailable,
+)
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.calls import JobApi
 from jupyter_jobs.jobs.model import Job, JobStatus
@@ -129,21 +136,15 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
             JobUnsuccessful: It failed (`JobFailed`), ran too long (`JobTimedOut`) or got lost (`JobLost`).
             concurrent.futures.CancelledError: It was cancelled.
             ResultUnavailable: It succeeded, and its value cannot be had here.
+            MonitorClosed: The monitor was closed before the job ended; it goes on.
         """
-        with self._owner.blocking():
-            try:
-                value = super().result(timeout)
-            except TimeoutError as error:
-                if self.done():  # the job's own outcome
-                    raise
-                raise TimeoutError(
-                    f"{self.name} is {self.status.word} after {timeout:g} s; it goes on"
-                ) from error
+        with self._waiting(timeout):
+            value = super().result(timeout)
         return self._fetch() if value is _STORED else value
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait for the end and return what `result` would raise, or None; raises as `result` otherwise."""
-        with self._owner.blocking():
+        """Wait for the end and return why it ended badly, or None; a time-out and a cancellation raise as in `result`."""
+        with self._waiting(timeout):
             return super().exception(timeout)
 
     def logs(self, *, tail: int | None = None) -> list[LogLine]:
@@ -152,15 +153,17 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
         Args:
             tail: Only so many of the last lines; None for all that the size limit kept.
         """
-        lines: list[LogLine] = []
-        while True:
-            after = lines[-1].seq if lines else None
-            page = self._owner.api.run_sync(
-                calls.logs(self.id, after=after, tail=None if lines else tail, limit=_LOG_PAGE)
-            )
-            lines += [LogLine(**line) for line in page["lines"] or ()]
-            if len(page["lines"] or ()) < _LOG_PAGE or tail is not None:
-                return lines
+        if tail is not None and tail <= _LOG_PAGE:
+            return self._log_page(tail=tail)
+        lines = page = self._log_page()
+        while len(page) == _LOG_PAGE:
+            page = self._log_page(after=page[-1].seq)
+            lines = lines + page
+        return lines if tail is None else lines[-tail:]
+
+    def _log_page(self, **window: int) -> list[LogLine]:
+        page = self._owner.api.run_sync(calls.logs(self.id, limit=_LOG_PAGE, **window))
+        return [LogLine(**line) for line in page["lines"] or ()]
 
     def add_done_callback(self, fn: Callable[[concurrent.futures.Future[T]], object]) -> None:
         """Call `fn(job)` once it has ended, on the thread of the monitor's event loop.
@@ -181,6 +184,29 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
                 self.set_result(job.result if job.result_size is None else _STORED)
             else:
                 self.set_exception(unsuccessful(job))
+
+    def abandon(self) -> None:
+        """End all waits for a job that has not ended and that nobody follows any more. For the owner."""
+        with self._settling:
+            if not self.done():
+                self.set_exception(
+                    MonitorClosed(
+                        f"the monitor was closed while {self.name} was {self.status.word}; the job goes on, "
+                        f"and JobMonitor().get({self.id!r}) finds it again"
+                    )
+                )
+
+    @contextmanager
+    def _waiting(self, timeout: float | None) -> Iterator[None]:
+        with self._owner.blocking():
+            try:
+                yield
+            except TimeoutError as error:
+                if isinstance(error, JobUnsuccessful):  # the job's own time limit
+                    raise
+                raise TimeoutError(
+                    f"{self.name} is {self.status.word} after {timeout:g} s; it goes on"
+                ) from error
 
     def __await__(self) -> Generator[Any, None, T]:
         return self._wait().__await__()
@@ -218,16 +244,14 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
 def unsuccessful(job: Job) -> JobUnsuccessful:
     """Return the error that stands for a job's bad end."""
     error = job.error or {}
-    kind, message = str(error.get("type") or ""), str(error.get("message") or "")
-    reason = ": ".join(part for part in (kind, message) if part) or "no reason was given"
     raised = _ERRORS[job.status](
-        f"{job.label} {_PHRASES[job.status]}: {reason}",
+        f"{job.label} {_PHRASES[job.status]}: {job.reason or 'no reason was given'}",
         job_id=job.id,
         name=job.label,
-        error_type=kind,
-        error_message=message,
+        error_type=str(error.get("type") or ""),
+        error_message=str(error.get("message") or ""),
         traceback=str(error.get("traceback") or ""),
-        log_tail=error.get("log") or (),
+        log_tail=_lines(error.get("log")),
     )
     if raised.traceback:
         raised.add_note("In the job:\n" + raised.traceback.rstrip())
@@ -246,6 +270,11 @@ _PHRASES = {
     JobStatus.TIMED_OUT: "ran out of time",
     JobStatus.LOST: "was lost",
 }
+
+
+def _lines(log: Any) -> list[str]:
+    """Return a log as lines, whether it came as lines or as text."""
+    return log.splitlines() if isinstance(log, str) else [str(line) for line in log or ()]
 
 
 def _complete(future: asyncio.Future[None]) -> None:

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 __all__ = ["TRANSITIONS", "WIRE_NAMES", "Job", "JobKind", "JobStatus", "Priority"]
+
+E = TypeVar("E", bound=StrEnum)
 
 
 class JobStatus(StrEnum):
@@ -137,15 +139,14 @@ class Job:
         if not id_ or not status or not isinstance(version, int):
             raise ValueError("a job without id, status or version")
         get = body.get
-        kind, priority = get("kind"), get("priority")
         return cls(
             id=id_,
             group=get("group"),
             name=get("name"),
-            kind=JobKind(kind) if kind else None,
+            kind=_member(JobKind, get("kind")),
             request=get("request"),
             params=_decode(get("params")),
-            priority=Priority(priority) if priority else None,
+            priority=_member(Priority, get("priority")),
             status=JobStatus(status),
             progress=get("progress"),
             done=get("done"),
@@ -153,7 +154,7 @@ class Job:
             message=get("message"),
             result=_decode(get("result")),
             result_size=get("resultSize"),
-            error=_decode(get("error")),
+            error=_error(_decode(get("error"))),
             version=version,
             created_at=get("createdAt"),
             started_at=get("startedAt"),
@@ -175,6 +176,12 @@ class Job:
             datetime.fromisoformat(self.finished_at) - datetime.fromisoformat(self.started_at)
         ).total_seconds()
 
+    @property
+    def reason(self) -> str:
+        """Why it ended badly, `ValueError: bad day`, or an empty string."""
+        error = self.error or {}
+        return ": ".join(str(part) for part in (error.get("type"), error.get("message")) if part)
+
     def __repr__(self) -> str:
         return f"Job({self.label!r}, {self.status.word})"
 
@@ -184,6 +191,16 @@ WIRE_NAMES: Mapping[str, str] = {
     for field in dataclasses.fields(Job)
 }
 """The name of each field of `Job` in `schema.graphql`, in the order of the schema."""
+
+
+def _member(names: type[E], value: Any) -> E | None:
+    """Return the member of that value; None for a word of another schema's."""
+    return names(value) if value in names.__members__ else None
+
+
+def _error(value: Any) -> Mapping[str, Any] | None:
+    """Return an error as an object; a worker of somebody else's may say no more than a sentence."""
+    return value if isinstance(value, Mapping) or value is None else {"message": str(value)}
 
 
 def _decode(value: Any) -> Any:

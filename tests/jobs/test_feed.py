@@ -1,0 +1,437 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from jupyter_jobs._loop import Tasks
+from jupyter_jobs.errors import ConnectionLost, SubscriptionRefused, WireError
+from jupyter_jobs.jobs import calls, feed
+from jupyter_jobs.jobs.calls import JobApi
+from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.feed import JobFeed, Reconciler
+from jupyter_jobs.jobs.store import JobStore
+from tests.support.backend import RunningBackend
+from tests.support.following import all_jobs, following, submit, target, until
+from tests.support.proxy import proxied
+
+
+async def test_a_job_is_followed_from_its_submission_to_its_end(
+    external_backend: RunningBackend,
+) -> None:
+    async with following(external_backend, "followed") as client:
+        statuses: list[str] = []
+        client.store.observe(lambda _, status: statuses.append(status.value))
+
+        id_ = submit(external_backend, "followed")
+        await until(client, lambda: id_ in client.store)
+        external_backend.update(id_, status="RUNNING", progress=0.5, message="half")
+        await until(client, lambda: client.store.get(id_).status == "RUNNING")
+        assert (client.store.get(id_).progress, client.store.get(id_).message) == (0.5, "half")
+        external_backend.update(id_, status="SUCCEEDED", result='{"rows": 7}')
+        await until(client, lambda: client.store.get(id_).status.is_terminal)
+
+        assert client.store.get(id_).result == {"rows": 7}
+        assert statuses == ["QUEUED", "RUNNING", "SUCCEEDED"]
+
+
+async def test_what_was_there_before_is_known_once_it_is_ready(
+    external_backend: RunningBackend,
+) -> None:
+    ended, waiting = submit(external_backend, "before"), submit(external_backend, "before")
+    submit(external_backend, "another group")
+    external_backend.update(ended, status="FAILED", error='{"type": "E", "message": "m"}')
+
+    async with following(external_backend, "before") as client:
+        assert {job.id: job.status.value for job in client.store} == {
+            ended: "FAILED",
+            waiting: "QUEUED",
+        }
+
+
+async def test_jobs_of_other_groups_are_not_heard_of(external_backend: RunningBackend) -> None:
+    async with following(external_backend, "mine") as client:
+        other = submit(external_backend, "theirs")
+        mine = submit(external_backend, "mine")
+        await until(client, lambda: mine in client.store)
+
+        assert other not in client.store
+
+
+async def test_after_a_reset_all_jobs_are_what_the_backend_has(
+    external_backend: RunningBackend,
+) -> None:
+    group = "reset"
+    with proxied(external_backend.http) as proxy:
+        async with following(external_backend, group, http=proxy.http) as client:
+            ids = [submit(external_backend, group) for _ in range(50)]
+            external_backend.update(ids[0], status="RUNNING", progress=0.1)
+            await until(client, lambda: len(client.store) == 50)
+
+            with proxy.down():
+                await until(client, lambda: client.connection.state == "reconnecting")
+                for number, id_ in enumerate(ids):
+                    external_backend.update(id_, status="RUNNING", progress=number / 50)
+                for number, id_ in enumerate(ids[:40]):
+                    ending = ("SUCCEEDED", "FAILED", "CANCELLED", "LOST")[number % 4]
+                    external_backend.update(id_, status=ending, result=f'{{"n": {number}}}')
+                late = [submit(external_backend, group) for _ in range(5)]
+            client.reconnect()
+            await until(client, lambda: client.connection.state == "connected")
+            await until(
+                client,
+                lambda: all(
+                    client.store.version(id_) == job["version"]
+                    for id_, job in all_jobs(external_backend, group).items()
+                ),
+            )
+
+            truth = all_jobs(external_backend, group)
+            assert set(truth) == {*ids, *late}
+            assert {job.id: (job.status, job.version, job.progress) for job in client.store} == {
+                id_: (job["status"], job["version"], job["progress"]) for id_, job in truth.items()
+            }
+            assert [client.store.get(id_).result for id_ in ids[:40]] == [
+                {"n": number} for number in range(40)
+            ]
+            external_backend.update(late[0], status="RUNNING", message="heard again")
+            await until(client, lambda: client.store.get(late[0]).message == "heard again")
+
+
+async def test_a_backend_that_is_away_at_the_start_is_asked_again(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "RETRY_CAP", 0.05)
+    id_ = submit(external_backend, "away")
+    with proxied(external_backend.http) as proxy:
+        async with JobClient(target(external_backend, proxy.http), group="away") as client:
+            with proxy.down():
+                client.start()
+                await client.ready()
+                problem = client.feed.problem
+            await until(client, lambda: id_ in client.store)
+            await until(client, lambda: client.feed.problem == "")
+
+            assert "127.0.0.1" in problem
+
+
+# From here on the other side says what a correct server never does.
+
+
+class Wire:
+    """Stands where an AppSyncClient does: says what a test wants, and counts what it is asked."""
+
+    def __init__(self, *jobs: Mapping[str, Any]) -> None:
+        self.jobs = {job["id"]: job for job in jobs}
+        self.asked: list[str] = []
+        self.fails: list[Exception] = []
+        self.answers: Callable[[str], Any] | None = None
+        self._listed = asyncio.Event()
+
+    async def execute(
+        self, document: str, variables: Mapping[str, Any], *, idempotent: bool
+    ) -> dict[str, Any]:
+        operation = document.split()[1].split("(")[0]
+        self.asked.append(operation)
+        self._listed.set()
+        if self.fails:
+            raise self.fails.pop(0)
+        if self.answers is not None:
+            return self.answers(operation)
+        if operation == "ListJobs":
+            newest = sorted(self.jobs.values(), key=lambda job: job["createdAt"], reverse=True)
+            start = int(variables.get("nextToken") or 0)
+            end = start + variables["limit"]
+            token = str(end) if end < len(newest) else None
+            return {"listJobs": {"items": newest[start:end], "nextToken": token}}
+        assert operation == "GetJobs"
+        return {name: self.jobs.get(id_) for name, id_ in variables.items()}
+
+    def subscribe(
+        self,
+        document: str,
+        variables: Mapping[str, Any],
+        *,
+        on_started: Callable[[], object],
+        on_data: Callable[[dict[str, Any]], object],
+        on_ended: Callable[[WireError | None], object],
+    ) -> "Wire":
+        self.started, self.say, self.end = on_started, on_data, on_ended
+        return self
+
+    def close(self) -> None:
+        self.end(None)
+
+    async def until_asked(self, times: int) -> None:
+        while len(self.asked) < times:
+            self._listed.clear()
+            await self._listed.wait()
+
+
+def job(id_: str, version: int = 1, status: str = "RUNNING", **more: Any) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "version": version,
+        "status": status,
+        "createdAt": f"2026-11-22T10:00:{int(id_[1:] or 0):02}.000Z",
+        **more,
+    }
+
+
+@asynccontextmanager
+async def fed(wire: Wire) -> AsyncIterator[JobFeed]:
+    """A feed over that wire that has asked once."""
+    tasks = Tasks(asyncio.get_running_loop())
+    fed = JobFeed(JobApi(wire), Reconciler(JobStore(), "g"), "g", tasks)
+    fed.start()
+    try:
+        await fed.ready()
+        yield fed
+    finally:
+        fed.close()
+        await tasks.cancel()
+
+
+def event(body: Mapping[str, Any] | None, **more: Any) -> dict[str, Any]:
+    return {"data": {"onJobUpdate": body}, **more}
+
+
+async def test_a_whole_event_needs_no_question() -> None:
+    wire = Wire(job("j1"))
+    async with fed(wire) as feed_:
+        wire.say(event(job("j1", 2, progress=0.5)))
+
+        assert feed_._store.get("j1").progress == 0.5
+        assert wire.asked == ["ListJobs"]
+        assert feed_._due == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        event(None),
+        {"data": None},
+        {},
+        event({"id": "j1", "version": 2, "status": None, "createdAt": None}),
+        event(job("j1", 2, createdAt=None)),
+        event(job("j1", 2, status="PENDING")),
+        event(job("j1", 2), errors=[{"message": "no"}]),
+    ],
+)
+async def test_an_event_without_a_usable_body_makes_it_ask(payload: dict[str, Any]) -> None:
+    wire = Wire(job("j1"))
+    async with fed(wire) as feed_:
+        wire.jobs["j1"] = job("j1", 2, "SUCCEEDED")
+        wire.say(payload)
+        assert feed_._store.version("j1") == 1
+
+        await wire.until_asked(2)
+        await asyncio.sleep(0)
+        assert feed_._store.get("j1").status == "SUCCEEDED"
+
+
+async def test_many_unusable_events_make_one_question() -> None:
+    wire = Wire(job("j1"))
+    async with fed(wire) as feed_:
+        for _ in range(200):
+            wire.say(event(None))
+            await asyncio.sleep(0)
+        await wire.until_asked(2)
+        await asyncio.sleep(0)
+
+        assert feed_._due == []
+        assert wire.asked == ["ListJobs", "ListJobs"]
+
+
+async def test_each_start_of_the_subscription_asks_at_once_and_twice_later() -> None:
+    wire = Wire(job("j1"))
+    async with fed(wire) as feed_:
+        wire.started()
+        await wire.until_asked(2)
+        await asyncio.sleep(0)
+        now = asyncio.get_running_loop().time()
+
+        assert len(feed_._due) == 2
+        assert 0 < feed_._due[0] - now <= 1.0
+        assert 4.0 < feed_._due[1] - now <= 5.0
+
+
+async def test_a_refused_subscription_is_replaced_by_questions(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(feed, "WITHOUT_EVENTS", 0.01)
+    wire = Wire(job("j1"))
+    async with fed(wire) as feed_:
+        with caplog.at_level(logging.WARNING):
+            wire.end(SubscriptionRefused("no such subscription"))
+        await wire.until_asked(5)
+
+        assert "no such subscription" in caplog.text
+        assert "no such subscription" in feed_.problem
+        wire.jobs["j1"] = job("j1", 2, "SUCCEEDED")
+        await wire.until_asked(len(wire.asked) + 1)
+        await asyncio.sleep(0)
+        assert feed_._store.get("j1").status == "SUCCEEDED"
+        wire.started()
+        await wire.until_asked(len(wire.asked) + 1)
+        await asyncio.sleep(0)
+        assert feed_.problem == ""
+
+
+async def test_without_events_and_live_jobs_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "WITHOUT_EVENTS", 0.001)
+    monkeypatch.setattr(feed, "WHILE_LIVE", 0.001)
+    wire = Wire(job("j1", status="SUCCEEDED"))
+    rests: list[float | None] = []
+    rested = asyncio.Event()
+
+    class Watched(JobFeed):
+        async def _rest(self, until_due: float | None) -> None:
+            await super()._rest(until_due)
+            rests.append(until_due)
+            if len(rests) > 5:
+                rested.set()
+
+    tasks = Tasks(asyncio.get_running_loop())
+    watched = Watched(JobApi(wire), Reconciler(JobStore(), "g"), "g", tasks)
+    watched.start()
+    await rested.wait()
+    await tasks.cancel()
+
+    assert wire.asked == ["ListJobs"]
+
+
+async def test_live_jobs_are_asked_for_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "WHILE_LIVE", 0.01)
+    wire = Wire(job("j1"))
+    async with fed(wire):
+        await wire.until_asked(4)
+
+        assert set(wire.asked) == {"ListJobs"}
+
+
+async def test_a_failed_question_is_told_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "RETRY_CAP", 0.01)
+    wire = Wire(job("j1"))
+    wire.fails = [ConnectionLost("the network is down"), ConnectionLost("the network is down")]
+    async with fed(wire) as feed_:
+        assert feed_.problem == "the network is down"
+
+        await wire.until_asked(3)
+        await asyncio.sleep(0)
+        assert feed_.problem == ""
+        assert "j1" in feed_._store
+
+
+async def test_an_answer_of_another_shape_does_not_end_the_feed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(feed, "RETRY_CAP", 0.01)
+    wire = Wire(job("j1"))
+    wire.answers = lambda operation: {"listJobs": None}
+    async with fed(wire) as feed_:
+        assert "cannot be used" in feed_.problem
+        assert "cannot be used" in caplog.text
+
+        wire.answers = None
+        await wire.until_asked(len(wire.asked) + 1)
+        await asyncio.sleep(0)
+        assert "j1" in feed_._store
+
+
+# The questions alone, answered by hand.
+
+
+def reconcile(reconciler: Reconciler, wire: Wire) -> list[str]:
+    """Answer all questions; return what was asked, and for what."""
+    asked: list[str] = []
+    exchange = reconciler.calls()
+    answer: Any = None
+    while True:
+        try:
+            call = exchange.send(answer)
+        except StopIteration:
+            return asked
+        if "nextToken" in call.document:
+            asked.append(f"page {call.variables.get('nextToken', 'first')}")
+        else:
+            asked.append(f"jobs {' '.join(sorted(call.variables.values()))}")
+        coroutine = wire.execute(call.document, call.variables, idempotent=True)
+        try:
+            coroutine.send(None)
+        except StopIteration as end:
+            answer = call.read(end.value)
+
+
+@pytest.fixture
+def pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = calls.page
+    monkeypatch.setattr(calls, "page", lambda group, token=None: page(group, token, limit=2))
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_the_first_run_reads_every_page() -> None:
+    wire = Wire(*(job(f"j{n}", status="SUCCEEDED") for n in range(5)))
+    reconciler = Reconciler(JobStore(), "g")
+
+    assert reconcile(reconciler, wire) == ["page first", "page 2", "page 4"]
+    assert reconciler.complete
+    assert len(reconciler.store) == 5
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_later_run_stops_at_a_page_of_known_jobs_and_asks_for_the_live_ones_it_missed() -> None:
+    wire = Wire(
+        *(job(f"j{n}", status="RUNNING" if n in (0, 2, 9) else "FAILED") for n in range(10))
+    )
+    reconciler = Reconciler(JobStore(), "g")
+    reconcile(reconciler, wire)
+    wire.jobs["j0"] = job("j0", 2, "SUCCEEDED")
+    wire.jobs["j9"] = job("j9", 2, progress=0.9)
+
+    assert reconcile(reconciler, wire) == ["page first", "jobs j0 j2"]
+    assert reconciler.store.get("j0").status == "SUCCEEDED"
+    assert reconciler.store.get("j9").progress == 0.9
+    assert reconcile(reconciler, wire) == ["page first", "jobs j2"]
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_later_run_goes_on_while_pages_bring_unknown_jobs() -> None:
+    wire = Wire(*(job(f"j{n}", status="SUCCEEDED") for n in range(3)))
+    reconciler = Reconciler(JobStore(), "g")
+    reconcile(reconciler, wire)
+    wire.jobs |= {f"j{n}": job(f"j{n}") for n in range(3, 6)}
+
+    assert reconcile(reconciler, wire) == ["page first", "page 2", "page 4"]
+    assert len(reconciler.store) == 6
+
+
+def test_missed_jobs_are_asked_for_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "BATCH", 2)
+    wire = Wire()
+    reconciler = Reconciler(JobStore(), "g")
+    for n in range(5):
+        reconciler.store.merge(job(f"j{n}"))
+
+    assert reconcile(reconciler, wire) == ["page first", "jobs j0 j1", "jobs j2 j3", "jobs j4"]
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_old_history_is_left_with_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "HISTORY", 4)
+    wire = Wire(*(job(f"j{n}", status="SUCCEEDED") for n in range(9)))
+    reconciler = Reconciler(JobStore(), "g")
+
+    assert reconcile(reconciler, wire) == ["page first", "page 2"]
+    assert reconciler.complete
+
+
+def test_one_unusable_job_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    wire = Wire(job("j1", status="ON_HOLD"), job("j2"))
+    reconciler = Reconciler(JobStore(), "g")
+
+    reconcile(reconciler, wire)
+    assert [job.id for job in reconciler.store] == ["j2"]
+    assert "left out a job" in caplog.text

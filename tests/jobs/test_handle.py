@@ -1,0 +1,415 @@
+import asyncio
+import concurrent.futures
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from jupyter_jobs.errors import (
+    JobFailed,
+    JobLost,
+    JobTimedOut,
+    MonitorClosed,
+    ResultUnavailable,
+)
+from jupyter_jobs.jobs import handle
+from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.requests import Command
+from tests.support.backend import RunningBackend
+from tests.support.following import following, submit, until
+
+ENDINGS = [
+    ("FAILED", JobFailed, "work failed: ValueError: bad day"),
+    ("TIMED_OUT", JobTimedOut, "work ran out of time: ValueError: bad day"),
+    ("LOST", JobLost, "work was lost: ValueError: bad day"),
+]
+ERROR = (
+    '{"type": "ValueError", "message": "bad day", "traceback": "Traceback: line 7\\n", '
+    '"log": ["reading", "parsing"]}'
+)
+
+Work = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def group() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def update(external_backend: RunningBackend) -> Work:
+    return external_backend.update
+
+
+async def one_job(client: JobClient, backend: RunningBackend) -> JobHandle[Any]:
+    return await client.get(submit(backend, client.group))
+
+
+def caught(function: Callable[[], object]) -> BaseException | None:
+    """What a call raises; asyncio would take a job's cancellation for the thread's."""
+    try:
+        function()
+    except Exception as error:
+        return error
+    return None
+
+
+async def test_a_result_is_the_value(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        assert not job.done()
+        update(job.id, status="SUCCEEDED", result='{"rows": [1, 2]}')
+
+        assert await job == {"rows": [1, 2]}
+        assert job.result() == {"rows": [1, 2]}
+        assert job.exception() is None
+        assert job.done()
+
+
+async def test_it_tells_how_far_the_job_is(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        assert (job.name, job.status, job.running()) == ("work", "QUEUED", False)
+        update(job.id, status="RUNNING", progress=0.25, message="reading")
+        await until(client, job.running)
+
+        assert (job.progress, job.message) == (0.25, "reading")
+        assert repr(job) == "<Job 'work': running>"
+        assert job.id not in repr(job)
+
+
+@pytest.mark.parametrize(("status", "kind", "sentence"), ENDINGS)
+async def test_a_bad_end_raises_with_all_that_is_known_of_it(
+    external_backend: RunningBackend,
+    update: Work,
+    group: str,
+    status: str,
+    kind: type[JobFailed],
+    sentence: str,
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        update(job.id, status=status, error=ERROR)
+
+        with pytest.raises(kind) as raised:
+            await job
+        error = raised.value
+        assert type(error) is kind
+        assert str(error) == sentence
+        assert error.__notes__ == [
+            "In the job:\nTraceback: line 7",
+            "Last lines it printed:\nreading\nparsing",
+        ]
+        assert (error.job_id, error.error_type, error.error_message) == (
+            job.id,
+            "ValueError",
+            "bad day",
+        )
+        assert job.exception() is error
+        with pytest.raises(kind):
+            job.result(timeout=0)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence", "tail"),
+    [
+        ('"disk is full"', "work failed: disk is full", ()),
+        (None, "work failed: no reason was given", ()),
+        ('{"type": "E", "log": "one\\ntwo"}', "work failed: E", ("one", "two")),
+    ],
+)
+async def test_a_worker_may_say_little_of_what_went_wrong(
+    external_backend: RunningBackend,
+    update: Work,
+    group: str,
+    said: str | None,
+    sentence: str,
+    tail: tuple[str, ...],
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        update(job.id, status="FAILED", error=said)
+
+        with pytest.raises(JobFailed) as raised:
+            await job
+        assert str(raised.value) == sentence
+        assert raised.value.log_tail == tail
+
+
+async def test_a_job_that_takes_longer_than_somebody_waits_goes_on(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+
+        for wait in (job.result, job.exception):
+            with pytest.raises(TimeoutError, match=r"work is queued after 0\.01 s; it goes on"):
+                await asyncio.to_thread(wait, 0.01)
+        update(job.id, status="SUCCEEDED", result="1")
+        assert await job == 1
+
+
+async def test_a_cancelled_job_is_cancelled_for_all_who_wait(
+    external_backend: RunningBackend, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        waiting = asyncio.create_task(asyncio.to_thread(caught, job.result))
+
+        assert await asyncio.to_thread(job.cancel)
+        assert isinstance(await waiting, concurrent.futures.CancelledError)
+        with pytest.raises(concurrent.futures.CancelledError):
+            await job
+        assert job.cancelled()
+        assert job.status == "CANCELLED"
+
+
+async def test_a_running_job_is_cancelled_only_when_its_work_has_stopped(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        update(job.id, status="RUNNING")
+
+        assert await asyncio.to_thread(job.cancel)
+        assert job.status == "CANCELLING"
+        assert (job.running(), job.done(), job.cancelled()) == (True, False, False)
+        update(job.id, status="CANCELLED")
+        with pytest.raises(concurrent.futures.CancelledError):
+            await job
+
+
+async def test_what_has_ended_cannot_be_cancelled(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        update(job.id, status="SUCCEEDED", result="7")
+
+        assert not await asyncio.to_thread(job.cancel)
+        assert await job == 7
+
+
+async def test_giving_up_an_await_leaves_the_job_alone(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        update(job.id, status="RUNNING")
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(job, timeout=0.01)
+        waiting = asyncio.ensure_future(job)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        answer = external_backend.execute(f'{{ getJob(id: "{job.id}") {{ status }} }}')
+        assert answer["data"]["getJob"]["status"] == "RUNNING"
+        assert not job.done()
+        update(job.id, status="SUCCEEDED", result='"well"')
+        assert await job == "well"
+
+
+async def test_the_standard_librarys_waits_take_jobs(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        first, second, third = [await one_job(client, external_backend) for _ in range(3)]
+        update(second.id, status="SUCCEEDED", result="2")
+        await second
+
+        def wait_for_any() -> Any:
+            return concurrent.futures.wait([first, second, third], return_when="FIRST_COMPLETED")
+
+        done, _ = await asyncio.to_thread(wait_for_any)
+        assert done == {second}
+
+        update(third.id, status="FAILED", error=ERROR)
+        with pytest.raises(JobFailed):
+            await third
+        ended: list[JobHandle[Any]] = []
+
+        def collect() -> None:
+            for job in concurrent.futures.as_completed([first, second, third]):
+                ended.append(job)  # type: ignore[arg-type]  # they are the jobs that went in
+
+        collecting = asyncio.create_task(asyncio.to_thread(collect))
+        update(first.id, status="SUCCEEDED", result="1")
+        await collecting
+        assert set(ended) == {first, second, third}
+
+
+async def test_a_callback_runs_on_the_loops_thread(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        called: asyncio.Future[tuple[object, int]] = asyncio.get_running_loop().create_future()
+        body = update(job.id, status="SUCCEEDED", result="1")
+        job.add_done_callback(lambda ended: called.set_result((ended, threading.get_ident())))
+
+        await asyncio.to_thread(client.store.merge, body)
+        assert await called == (job, threading.get_ident())
+
+
+async def test_an_end_that_two_threads_hear_of_is_one_end(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        ended: list[object] = []
+        concurrent.futures.Future.add_done_callback(job, ended.append)
+        client.store.merge(update(job.id, status="FAILED", error=ERROR))
+        fresh = [JobHandle[Any](job.id, client) for _ in range(50)]
+        barrier = threading.Barrier(4)
+
+        def settle() -> None:
+            barrier.wait()
+            for one in fresh:
+                one.settle(job.record)
+
+        await asyncio.gather(*(asyncio.to_thread(settle) for _ in range(4)))
+        assert ended == [job]
+        assert all(isinstance(one.exception(), JobFailed) for one in fresh)
+
+
+async def test_closing_ends_every_wait_and_no_job(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        ended = await one_job(client, external_backend)
+        update(ended.id, status="SUCCEEDED", result="1")
+        await ended
+        waiting = asyncio.create_task(asyncio.to_thread(job.result))
+    with pytest.raises(MonitorClosed, match="the job goes on"):
+        await waiting
+
+    assert ended.result() == 1
+    assert external_backend.update(job.id, status="SUCCEEDED")["status"] == "SUCCEEDED"
+
+
+# With a backend that runs jobs.
+
+
+@pytest.fixture
+async def client(backend: RunningBackend, group: str) -> AsyncIterator[JobClient]:
+    async with following(backend, group) as client:
+        yield client
+
+
+class Opaque:
+    """No JSON."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other).__name__ == "Opaque"
+
+
+async def test_a_large_or_opaque_value_is_fetched_when_somebody_asks(client: JobClient) -> None:
+    large = await client.submit(lambda: bytes(range(256)) * 4096)
+    text = await client.submit(lambda: "ä" * 300_000)
+    opaque = await client.submit(lambda: {1, 2})
+    await asyncio.wait([asyncio.ensure_future(job) for job in (large, text, opaque)])
+
+    assert large.record.result is None
+    assert large.record.result_size > 2**20
+    assert await large == bytes(range(256)) * 4096
+    assert await asyncio.to_thread(large.result) == bytes(range(256)) * 4096
+    assert await text == "ä" * 300_000
+    assert await opaque == {1, 2}
+
+
+async def test_a_value_that_cannot_be_loaded_here_says_so(client: JobClient) -> None:
+    def work():
+        class Odd:
+            def __reduce__(self):  # the job's process knows no `Any`
+                return (eval, ("1 / 0",))
+
+        return Odd()
+
+    job = await client.submit(work)
+
+    with pytest.raises(ResultUnavailable, match="division by zero"):
+        await job
+
+
+async def test_a_value_of_a_remote_server_is_not_loaded(
+    client: JobClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await client.submit(lambda: {1, 2})
+    await job
+    monkeypatch.setattr(type(client.api.wire.endpoint), "is_loopback", False)
+
+    with pytest.raises(ResultUnavailable, match="loading runs code"):
+        job.result()
+
+
+async def test_a_failure_brings_the_jobs_traceback_and_last_lines(client: JobClient) -> None:
+    def parse(day: str) -> None:
+        print("reading", day)  # noqa: T201  # a job's output
+        raise ValueError(f"bad day {day}")
+
+    job = await client.submit(parse, "2026-13-01")
+
+    with pytest.raises(JobFailed, match="parse failed: ValueError: bad day 2026-13-01") as raised:
+        await job
+    traceback, lines = raised.value.__notes__
+    assert 'raise ValueError(f"bad day {day}")' in traceback or "in parse" in traceback
+    assert lines.endswith("reading 2026-13-01")
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(handle, "_LOG_PAGE", 10)
+    return iter([None])
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_logs_come_whole_or_their_end(client: JobClient) -> None:
+    job = await client.submit(Command(["python", "-c", "for n in range(25): print('line', n)"]))
+    await job
+
+    def read(tail: int | None = None) -> list[str]:
+        return [str(line) for line in job.logs(tail=tail)]
+
+    everything = [f"line {n}" for n in range(25)]
+    assert await asyncio.to_thread(read) == everything
+    assert await asyncio.to_thread(read, 3) == everything[-3:]
+    assert await asyncio.to_thread(read, 10) == everything[-10:]
+    assert await asyncio.to_thread(read, 12) == everything[-12:]
+    assert [line.seq for line in await asyncio.to_thread(job.logs)] == list(range(1, 26))
+
+
+async def test_a_log_line_tells_its_stream(client: JobClient) -> None:
+    job = await client.submit(Command(["python", "-c", "import sys; print('oh', file=sys.stderr)"]))
+    await job
+
+    [line] = await asyncio.to_thread(job.logs)
+    assert (line.text, line.stream, line.seq) == ("oh", "stderr", 1)
+    assert time.strptime(line.time[:19], "%Y-%m-%dT%H:%M:%S")
+
+
+async def test_an_interrupted_wait_leaves_the_job_alone(
+    external_backend: RunningBackend, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        with monkeypatch.context() as patch:
+            patch.setattr(concurrent.futures.Future, "result", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                job.result()
+
+        assert not job.done()
+        assert job.status == "QUEUED"
