@@ -81,14 +81,20 @@ class JobMonitor(anywidget.AnyWidget):
         monitor = JobMonitor._monitors.get(key)
         if monitor is None or monitor.closed:
             monitor = super().__new__(cls)
-            monitor._parts = (target, group, home)
-            JobMonitor._monitors[key] = monitor
+            monitor._parts = (key, target, group, home)
         return monitor
 
-    def __init__(self, endpoint: str | None = None, **_: Any) -> None:
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        *,
+        auth: Auth | None = None,
+        group: str | None = None,
+        loop: str = "notebook",
+    ) -> None:
         if (parts := self.__dict__.pop("_parts", None)) is None:
             return  # made before; this is another name for it
-        target, group, home = parts
+        self._key, target, group, home = parts
         in_thread = home is None
         self._home = home or loop_thread()
         self._standin = (
@@ -114,6 +120,7 @@ class JobMonitor(anywidget.AnyWidget):
         self._client.store.observe(self._job_changed)
         self._client.watch(self._renew_soon)
         call_soon(self._home, self._start)
+        JobMonitor._monitors[self._key] = self
 
     @overload
     def submit(
@@ -175,8 +182,7 @@ class JobMonitor(anywidget.AnyWidget):
             request, args, kwargs, priority=priority, name=name, params=params
         )
         handle = self._client.adopt(self._client.api.run_sync(calls.submit(body)))
-        if self._standin is not None:
-            self._standin.wake()
+        self._watch_loop()
         return handle
 
     def get(self, id_: str) -> JobHandle[Any]:
@@ -185,9 +191,11 @@ class JobMonitor(anywidget.AnyWidget):
         Raises:
             JobNotFound: There is none.
         """
-        return self._client.known(id_) or self._client.found(
+        handle = self._client.known(id_) or self._client.found(
             id_, self._client.api.run_sync(calls.get(id_))
         )
+        self._watch_loop()
+        return handle
 
     def cancel(self, job: JobHandle[Any] | str) -> bool:
         """Ask for a job's end; returns whether it is ended or ending by cancellation."""
@@ -199,6 +207,7 @@ class JobMonitor(anywidget.AnyWidget):
         self._client.check_open()
         if not self._client.reconciler.complete:
             self._client.api.drive_sync(self._client.reconciler.calls())
+            self._watch_loop()
         return self._client.jobs
 
     @property
@@ -218,6 +227,8 @@ class JobMonitor(anywidget.AnyWidget):
         if self._standin is not None:
             self._standin.close()
         self._client.close()
+        if JobMonitor._monitors.get(self._key) is self:
+            del JobMonitor._monitors[self._key]
         call_soon(self._home, self._stop)
         super().close()
 
@@ -269,6 +280,11 @@ class JobMonitor(anywidget.AnyWidget):
                 self._renew()
                 self._summary_due = now + SETTLE
             await asyncio.sleep(TICK if self._has_live() else REST)
+
+    def _watch_loop(self) -> None:
+        """Have the stand-in see to jobs that came to be known in a cell: the loop has not run since."""
+        if self._standin is not None:
+            self._standin.wake()
 
     def _has_live(self) -> bool:
         return self._client.store.has_live and not self.closed

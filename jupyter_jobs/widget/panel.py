@@ -61,14 +61,18 @@ class Panel:
         """Whether anybody looks."""
         return bool(self._pages)
 
-    def receive(self, message: Mapping[str, Any]) -> None:
+    def receive(self, message: object) -> None:
         """Take one message from a page; any thread, never raises on what a page may say."""
-        kind, page = message.get("type"), str(message.get("page", ""))
-        if kind == "bye":
-            self._pages.pop(page, None)
+        if not isinstance(message, Mapping):
             return
-        is_new = page not in self._pages
-        self._pages[page] = 0.0
+        kind, page = message.get("type"), str(message.get("page", ""))
+        with self._lock:
+            is_new = page not in self._pages
+            self._pages[page] = 0.0
+            if kind == "bye":
+                del self._pages[page]
+        if kind == "bye":
+            return
         if kind in ("hello", "resync") or is_new:
             self.send_snapshot()
         if kind == "action":
@@ -101,10 +105,9 @@ class Panel:
         Args:
             elapsed: Seconds of running loop since the last tick; a blocked loop hears no page and blames none.
         """
-        for page in list(self._pages):
-            self._pages[page] += elapsed
-            if self._pages[page] > PAGE_GONE:
-                self._pages.pop(page, None)
+        with self._lock:  # pages come and go on a subshell's thread
+            aged = {page: age + elapsed for page, age in self._pages.items()}
+            self._pages = {page: age for page, age in aged.items() if age <= PAGE_GONE}
         self.beat()
 
     def beat(self) -> None:

@@ -34,10 +34,7 @@ def _line(text: object) -> str | None:
 
 def error_line(job: Job) -> str | None:
     """Return why a job ended badly in one line, `ValueError: bad day`; None unless it did."""
-    if not job.error or not job.status.is_failure:
-        return None
-    parts = (job.error.get("type"), job.error.get("message"))
-    return _line(": ".join(str(part) for part in parts if part))
+    return _line(job.reason) if job.error and job.status.is_failure else None
 
 
 ROW_FIELDS: Mapping[str, Callable[[Job], Any]] = {

@@ -53,6 +53,7 @@ class StandIn:
         self._pause = EAGER
         self._wake = threading.Event()
         self._closed = False
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def ticked(self) -> None:
@@ -63,11 +64,12 @@ class StandIn:
 
     def wake(self) -> None:
         """Have the thread look whether it is needed. From any thread."""
-        if self._thread is None and not self._closed:
-            self._thread = threading.Thread(
-                target=self._run, name="jupyter-jobs-stand-in", daemon=True
-            )
-            self._thread.start()
+        with self._starting:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(
+                    target=self._run, name="jupyter-jobs-stand-in", daemon=True
+                )
+                self._thread.start()
         self._wake.set()
 
     @contextmanager
@@ -91,8 +93,10 @@ class StandIn:
 
     def _run(self) -> None:
         asked = -RHYTHM
-        while not self._closed and not self._loop.is_closed():
-            self._wake.clear()
+        while True:
+            self._wake.clear()  # before looking: what is told from here on ends the next wait
+            if self._closed or self._loop.is_closed():
+                return
             if not self._is_needed():
                 self._wake.wait()
             elif not self._entered and time.monotonic() - self._last_tick < OVERDUE:

@@ -1,0 +1,514 @@
+import asyncio
+import concurrent.futures
+import json
+import logging
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import comm
+import pytest
+
+from jupyter_jobs.appsync.auth import ApiKeyAuth
+from jupyter_jobs.errors import (
+    ConfigurationError,
+    ConnectionLost,
+    InvalidJob,
+    JobFailed,
+    JobNotFound,
+    MonitorClosed,
+    Unauthorized,
+    UnknownRequest,
+)
+from jupyter_jobs.jobs.requests import Command, Notebook
+from jupyter_jobs.widget import monitor as monitor_module
+from jupyter_jobs.widget.monitor import JobMonitor, default_group
+from tests.support.backend import KEY, RunningBackend
+from tests.support.following import all_jobs, submit, until, until_blocking
+from tests.support.proxy import proxied
+
+
+class Comm(comm.base_comm.BaseComm):
+    """Keeps what the kernel would send to the page."""
+
+    sent: list[dict[str, Any]]
+
+    def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
+        self.__dict__.setdefault("sent", []).append({"msg_type": msg_type, **(data or {})})
+
+    @property
+    def custom(self) -> list[dict[str, Any]]:
+        return [message["content"] for message in self.sent if message.get("method") == "custom"]
+
+
+@pytest.fixture(autouse=True)
+def _page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comm, "create_comm", Comm)
+
+
+@pytest.fixture(autouse=True)
+def _closed_in_the_end() -> Iterator[None]:
+    yield
+    for monitor in list(JobMonitor._monitors.values()):
+        monitor.close()
+
+
+def of(backend: RunningBackend, group: str, **options: Any) -> JobMonitor:
+    return JobMonitor(backend.http, auth=ApiKeyAuth(backend.key), group=group, **options)
+
+
+async def until_ready(monitor: JobMonitor) -> None:
+    client = monitor._client
+    await until(client, lambda: client.connection.state == "connected")
+    await client.ready()
+
+
+async def closed(monitor: JobMonitor) -> None:
+    """Close it, and wait until it has let go of the loop."""
+    ours = {task for task in asyncio.all_tasks() if task.get_name().startswith("jupyter-jobs")}
+    monitor.close()
+    await asyncio.wait(ours | {asyncio.create_task(asyncio.sleep(0))})
+
+
+# Which monitor it is.
+
+
+async def test_every_cell_may_ask_for_the_same_monitor(external_backend: RunningBackend) -> None:
+    first = of(external_backend, "same")
+    summary = first.comm
+
+    assert of(external_backend, "same") is first
+    assert first.comm is summary
+    assert of(external_backend, "another") is not first
+    await closed(first)
+    assert of(external_backend, "same") is not first
+
+
+async def test_a_monitor_that_could_not_be_made_is_not_kept(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no comm")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comm, "create_comm", fail)
+        with pytest.raises(OSError, match="no comm"):
+            of(external_backend, "half made")
+
+    monitor = of(external_backend, "half made")
+    assert monitor.submit("work").status == "QUEUED"
+
+
+async def test_a_closed_monitor_is_forgotten(external_backend: RunningBackend) -> None:
+    monitor = of(external_backend, "forgotten")
+    await closed(monitor)
+    monitor.close()
+
+    assert monitor not in JobMonitor._monitors.values()
+    assert repr(monitor) == "JobMonitor(this machine: closed)"
+
+
+def test_a_group_is_one_notebooks_and_tells_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/secret-client/My report.ipynb")
+    group = default_group()
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/other/My report.ipynb")
+
+    assert re.fullmatch(r"My report-[0-9a-f]{8}", group)
+    assert default_group() != group
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/secret-client/My report.ipynb")
+    assert default_group() == group
+
+
+def test_outside_a_notebook_the_group_is_the_folders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    (tmp_path / "analysis").mkdir()
+    monkeypatch.chdir(tmp_path / "analysis")
+
+    assert default_group().startswith("analysis-")
+
+
+# Wrong inputs.
+
+
+def printing() -> None:
+    print("work")  # noqa: T201  # a job's output
+
+
+@pytest.mark.parametrize(
+    ("request_", "options", "kind", "sentence"),
+    [
+        ("", {}, InvalidJob, "the request is empty"),
+        ("   ", {}, InvalidJob, "the request is empty"),
+        ("Proces data", {}, UnknownRequest, "Process data"),
+        ("Process data", {"priority": "URGENT"}, InvalidJob, "HIGH, MEDIUM, LOW"),
+        ("Process data", {"priority": None}, InvalidJob, "HIGH, MEDIUM, LOW"),
+        ("Process data", {"params": {1, 2}}, InvalidJob, "params must be JSON"),
+        ("Process data", {"rows": 5}, TypeError, "params="),
+        (threading.Lock().acquire, {}, InvalidJob, "cannot be sent to another process"),
+        (printing, {"params": 1}, TypeError, "directly"),
+        (Command(["no-such-program"]), {}, InvalidJob, "no program 'no-such-program'"),
+        (Notebook("missing.ipynb"), {}, InvalidJob, "no notebook at .*missing.ipynb"),
+        (7, {}, InvalidJob, "type int"),
+        (None, {}, InvalidJob, "expected a request's name, a function"),
+    ],
+)
+async def test_what_cannot_run_raises_in_the_cell_and_submits_nothing(
+    backend: RunningBackend,
+    request_: Any,
+    options: dict[str, Any],
+    kind: type[Exception],
+    sentence: str,
+) -> None:
+    monitor = of(backend, "wrong inputs")
+
+    with pytest.raises(kind, match=sentence):
+        monitor.submit(request_, **options)
+    assert all_jobs(backend, "wrong inputs") == {}
+
+
+async def test_an_unknown_request_names_the_known_ones(backend: RunningBackend) -> None:
+    with pytest.raises(UnknownRequest) as raised:
+        of(backend, "unknown").submit("Train")
+
+    assert "Process data" in raised.value.known
+
+
+async def test_a_refused_job_takes_nothing_from_those_that_run(
+    external_backend: RunningBackend,
+) -> None:
+    monitor = of(external_backend, "refused")
+    job = monitor.submit("work")
+    with pytest.raises(InvalidJob):
+        monitor.submit("")
+    external_backend.update(job.id, status="SUCCEEDED", result="1")
+
+    assert await job == 1
+    assert monitor.jobs == [job]
+
+
+async def test_a_wrong_key_says_so(external_backend: RunningBackend) -> None:
+    wrong = "da2-wrongwrongwrongwrongwrong1"
+    monitor = JobMonitor(external_backend.http, auth=ApiKeyAuth(wrong), group="wrong key")
+
+    with pytest.raises(Unauthorized, match="check the key") as raised:
+        monitor.submit("work")
+    client = monitor._client
+    await until(client, lambda: client.connection.state == "auth_failed")
+    assert "refused" in monitor.get_state()["summary"]["connection"]["detail"]
+    assert wrong not in str(raised.value) + json.dumps(monitor.get_state())
+
+
+async def test_an_endpoint_that_is_not_there_says_so(external_backend: RunningBackend) -> None:
+    with proxied(external_backend.http) as proxy, proxy.down():
+        monitor = JobMonitor(proxy.http, auth=ApiKeyAuth(KEY), group="nowhere")
+
+        with pytest.raises(ConnectionLost, match=r"127\.0\.0\.1"):
+            await asyncio.to_thread(monitor.submit, "work")
+        await closed(monitor)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "options", "sentence"),
+    [
+        ("https://example.com/graphql", {}, "JUPYTER_JOBS_API_KEY"),
+        ("example.com", {"auth": ApiKeyAuth(KEY)}, "https://"),
+        ("https://example.com/graphql", {"auth": KEY}, "ApiKeyAuth"),
+        (None, {"loop": "mine"}, '"notebook" or "thread"'),
+    ],
+)
+async def test_settings_that_cannot_work_are_refused(
+    endpoint: str | None, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        JobMonitor(endpoint, **options)
+
+
+async def test_a_closed_monitor_refuses_and_its_jobs_go_on(
+    external_backend: RunningBackend,
+) -> None:
+    with of(external_backend, "closed") as monitor:
+        job = monitor.submit("work")
+
+    for use in (
+        lambda: monitor.submit("work"),
+        lambda: monitor.get(job.id),
+        lambda: monitor.jobs,
+        lambda: job.result(timeout=0),
+    ):
+        with pytest.raises(MonitorClosed):
+            use()
+    assert len(all_jobs(external_backend, "closed")) == 1
+    assert external_backend.update(job.id, status="RUNNING")["status"] == "RUNNING"
+
+
+async def test_a_job_that_is_nowhere_is_not_found(external_backend: RunningBackend) -> None:
+    with pytest.raises(JobNotFound, match="nobody"):
+        of(external_backend, "g").get("nobody")
+
+
+# While a cell blocks the loop. These tests block it, too.
+
+
+async def test_a_result_arrives_in_a_cell_that_waits_for_it(backend: RunningBackend) -> None:
+    monitor = of(backend, "blocking")
+
+    assert monitor.submit(lambda a, b: a * b, 6, b=7).result(timeout=50) == 42
+    with pytest.raises(JobFailed, match="ZeroDivisionError"):
+        monitor.submit(lambda: 1 / 0).result(timeout=50)
+    assert monitor.submit("Process data", params={"rows": 7, "seconds": 0}).result(50) == {
+        "rows": 7,
+        "total": 21,
+    }
+
+
+async def test_a_large_result_arrives_whole(backend: RunningBackend) -> None:
+    monitor = of(backend, "large")
+    megabyte = monitor.submit(lambda: bytes(range(256)) * 4096)
+    text = monitor.submit(lambda: "long " * 60_000)
+
+    assert megabyte.result(timeout=50) == bytes(range(256)) * 4096
+    assert text.result(timeout=50) == "long " * 60_000
+    assert await megabyte == megabyte.result()
+
+
+async def test_the_standard_librarys_wait_ends_in_a_cell_that_blocks(
+    external_backend: RunningBackend,
+) -> None:
+    monitor = of(external_backend, "waiting")
+    jobs = [monitor.submit("work") for _ in range(3)]
+    for job in jobs:
+        external_backend.update(job.id, status="SUCCEEDED", result="1")
+
+    done, _ = concurrent.futures.wait(jobs, timeout=50)
+    assert done == set(jobs)
+
+
+async def test_jobs_of_an_earlier_kernel_are_followed_in_the_cell_that_finds_them(
+    external_backend: RunningBackend,
+) -> None:
+    ids = [submit(external_backend, "earlier") for _ in range(2)]
+    monitor = of(external_backend, "earlier")
+    jobs = monitor.jobs
+    assert [job.id for job in jobs] == ids[::-1]
+
+    for id_ in ids:
+        external_backend.update(id_, status="SUCCEEDED", result="1")
+    done, _ = concurrent.futures.wait(jobs, timeout=50)
+    assert done == set(jobs)
+
+
+async def test_progress_is_seen_while_the_loop_is_blocked(
+    external_backend: RunningBackend,
+) -> None:
+    monitor = of(external_backend, "progress")
+    job = monitor.submit("work")
+    await until_ready(monitor)
+    monitor._panel.receive({"type": "hello", "page": "p"})
+
+    external_backend.update(job.id, status="RUNNING", progress=0.5)
+    until_blocking(monitor._client, lambda: job.progress == 0.5)
+    external_backend.update(job.id, progress=0.75)
+    until_blocking(monitor._client, lambda: job.progress == 0.75)
+    while not any(
+        message["type"] == "patch" and message["jobs"].get(job.id, {}).get("progress") == 0.75
+        for message in monitor.comm.custom
+    ):
+        time.sleep(0.01)  # noqa: ASYNC251  # the loop is to be blocked
+
+
+async def test_a_loop_that_was_blocked_goes_on_with_events(
+    external_backend: RunningBackend,
+) -> None:
+    monitor = of(external_backend, "after")
+    job = monitor.submit("work")
+    await until_ready(monitor)
+    external_backend.update(job.id, status="RUNNING")
+    until_blocking(monitor._client, lambda: job.status == "RUNNING")
+
+    external_backend.update(job.id, status="SUCCEEDED", result="1")
+    assert await job == 1
+
+
+# What it shows, and what it does not.
+
+
+async def test_what_a_notebook_stores_is_the_same_after_another_run(
+    external_backend: RunningBackend,
+) -> None:
+    shown = []
+    for group in ("first run", "second run"):
+        monitor = of(external_backend, group)
+        job = monitor.submit("work", name="<b>mine</b>")
+        external_backend.update(job.id, status="FAILED", error='{"type": "E", "message": "<i>"}')
+        with pytest.raises(JobFailed):
+            await job
+        data, _ = monitor._repr_mimebundle_()
+        shown.append((data["text/plain"], data["text/html"], repr(monitor)))
+        assert "application/vnd.jupyter.widget-view+json" in data
+        assert job.id not in data["text/html"]
+        await closed(monitor)
+
+    assert shown[0] == shown[1]
+    assert shown[0][0] == "JobMonitor(this machine: 1 failed)"
+    assert "&lt;b&gt;mine&lt;/b&gt;" in shown[0][1]
+    assert "<i>" not in shown[0][1]
+
+
+async def test_the_key_is_shown_nowhere(
+    external_backend: RunningBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        monitor = of(external_backend, "secrets")
+        await until_ready(monitor)
+        job = monitor.submit("work", params={"password": "hunter22"})
+        with pytest.raises(InvalidJob):
+            monitor.submit("")
+        external_backend.update(job.id, status="SUCCEEDED")
+        await job
+        data, _ = monitor._repr_mimebundle_()
+        shown = {
+            "state": json.dumps(monitor.get_state()),
+            "repr": repr(monitor) + repr(monitor._client) + repr(job) + repr(job.record),
+            "output": json.dumps(data),
+            "traits": repr(monitor.trait_values()),
+            "page": json.dumps([m for m in monitor.comm.sent if m["msg_type"] == "comm_msg"]),
+            "target": repr(monitor._client.target),
+            "log": "\n".join(record.getMessage() for record in caplog.records),
+        }
+        await closed(monitor)
+
+    assert "connection_init" in shown["log"]
+    assert {name for name, text in shown.items() if external_backend.key in text} == set()
+    assert "hunter22" not in shown["repr"] + shown["output"]
+
+
+async def test_the_saved_summary_follows_the_jobs(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor_module, "REST", 0.01)
+    monkeypatch.setattr(monitor_module, "SETTLE", 0.01)
+    monitor = of(external_backend, "summary")
+    changed = asyncio.Event()
+    monitor.observe(lambda _: changed.set(), "summary")
+    job = monitor.submit("work")
+    external_backend.update(job.id, status="SUCCEEDED")
+    while monitor.summary.get("counts") != {"SUCCEEDED": 1}:
+        changed.clear()
+        await changed.wait()
+
+    assert monitor.summary["total"] == 1
+    assert [row["id"] for row in monitor.summary["rows"]] == [job.id]
+    assert monitor.get_state()["summary"]["counts"] == {"SUCCEEDED": 1}
+
+
+async def test_a_page_is_served_through_the_widgets_comm(
+    external_backend: RunningBackend,
+) -> None:
+    monitor = of(external_backend, "page")
+    await until_ready(monitor)
+    job = monitor.submit("work")
+
+    def say(**content: Any) -> None:
+        data = {"method": "custom", "content": content}
+        monitor.comm.handle_msg({"content": {"data": data}, "buffers": []})
+
+    say(type="hello", page="p1")
+    snapshot = monitor.comm.custom[-1]
+    assert (snapshot["type"], [row["id"] for row in snapshot["jobs"]]) == ("snapshot", [job.id])
+
+    say(type="action", page="p1", action="cancel", actionId=3, job=job.id)
+    with pytest.raises(concurrent.futures.CancelledError):
+        await job
+    replies: list[dict[str, Any]] = []
+    while not replies:
+        await asyncio.sleep(0)
+        replies = [message for message in monitor.comm.custom if message["type"] == "reply"]
+    assert replies == [{"type": "reply", "page": "p1", "actionId": 3, "ok": True, "data": {}}]
+
+
+async def test_cancel_takes_a_job_or_its_id(external_backend: RunningBackend) -> None:
+    monitor = of(external_backend, "cancel")
+    first, second = monitor.submit("work"), monitor.submit("work")
+
+    assert monitor.cancel(first)
+    assert monitor.cancel(second.id)
+    assert {job.status for job in monitor.jobs} == {"CANCELLED"}
+
+
+# Where there is no notebook.
+
+
+async def test_a_monitor_may_live_on_a_thread_of_its_own(external_backend: RunningBackend) -> None:
+    monitor = of(external_backend, "threaded", loop="thread")
+    assert monitor is not of(external_backend, "threaded")
+    called: list[str] = []
+    ended = threading.Event()
+    job = monitor.submit("work")
+
+    def note(_: object) -> None:
+        called.append(threading.current_thread().name)
+        ended.set()
+
+    job.add_done_callback(note)
+    external_backend.update(job.id, status="SUCCEEDED", result="1")
+    assert job.result(timeout=50) == 1
+    assert await job == 1
+    assert ended.wait(50)
+    assert called == ["jupyter-jobs-loop"]
+
+
+SCRIPT = """
+import json, sys
+from jupyter_jobs import ApiKeyAuth, JobMonitor
+monitor = JobMonitor(sys.argv[1], auth=ApiKeyAuth(sys.argv[2]), group=sys.argv[3])
+"""
+
+
+def run_script(backend: RunningBackend, group: str, source: str) -> str:
+    """Run a plain script with a monitor; what it printed. It must end by itself and without complaint."""
+    script = subprocess.run(
+        [sys.executable, "-c", SCRIPT + source, backend.http, backend.key, group],
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert (script.returncode, script.stderr) == (0, "")
+    return script.stdout
+
+
+def test_a_plain_script_gets_its_result_and_ends(backend: RunningBackend) -> None:
+    source = "print(monitor.submit(pow, 2, 10).result(), monitor)"
+
+    assert run_script(backend, "script", source) == ("1024 JobMonitor(this machine: 1 succeeded)\n")
+
+
+def test_a_script_may_end_while_its_job_runs(external_backend: RunningBackend) -> None:
+    id_ = run_script(external_backend, "left", "print(monitor.submit('work').id)").strip()
+
+    assert all_jobs(external_backend, "left")[id_]["status"] == "QUEUED"
+
+
+async def test_another_kernel_of_the_group_has_the_same_jobs(
+    external_backend: RunningBackend,
+) -> None:
+    monitor = of(external_backend, "shared")
+    first = monitor.submit("work", name="first")
+    external_backend.update(first.id, status="SUCCEEDED", result="[1]")
+    await until_ready(monitor)
+
+    source = (
+        "jobs = monitor.jobs\n"
+        "second = monitor.submit('work', name='second')\n"
+        "print(json.dumps([[job.id, job.name, job.result()] for job in jobs] + [second.id]))"
+    )
+    said = json.loads(await asyncio.to_thread(run_script, external_backend, "shared", source))
+    assert said[0] == [first.id, "first", [1]]
+    await until(monitor._client, lambda: said[1] in monitor._client.store)
+    assert [job.name for job in monitor.jobs] == ["second", "first"]
