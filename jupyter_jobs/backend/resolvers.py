@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+import functools
 import json
 import logging
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLResolveInfo,
     GraphQLSchema,
-    OperationDefinitionNode,
+    InlineFragmentNode,
     OperationType,
+    SelectionSetNode,
     build_schema,
     execute,
     get_operation_ast,
@@ -27,8 +34,9 @@ from graphql import (
 from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Body, Repository
 from jupyter_jobs.backend.runner import Runner
-from jupyter_jobs.backend.topics import EVENT_LIMIT
-from jupyter_jobs.jobs.model import JobKind, Priority
+from jupyter_jobs.backend.serial import SerialExecutor
+from jupyter_jobs.backend.topics import EVENT_LIMIT, event_size
+from jupyter_jobs.jobs.model import WIRE_NAMES, JobKind, Priority
 
 __all__ = ["Api", "build"]
 
@@ -41,9 +49,13 @@ directive @aws_subscribe(mutations: [String!]!) on FIELD_DEFINITION
 """
 PARAMS_LIMIT = 100 * 1024  # bytes of params; with all else of a job it must fit an event
 PAGE_LIMIT = 1000  # jobs a page
+_DOCUMENTS = 100  # that are kept after reading
 LOG_PAGE_LIMIT = 10_000  # lines a page
-_ROOM = 8 * 1024  # bytes of an event for what is around result, error and params
-_BODY_FIELDS = ("result", "error", "message")
+_ROOM = 16 * 1024  # bytes of an event that a new job leaves for its progress and a short error
+_REMEMBERED = (
+    8 * 1024
+)  # characters of a document that is parsed once; clients send few, over and over
+_EMPTY = dict.fromkeys(WIRE_NAMES.values())
 
 Publish = Callable[[str, dict[str, Any]], None]
 Info = GraphQLResolveInfo[Any]
@@ -74,9 +86,12 @@ class Api:
         self._external = external
         self._publish = publish
         self._schema = build()
+        self._read = functools.lru_cache(maxsize=64)(self._parse)
         roots = (self._schema.query_type, self._schema.mutation_type)
         for name, field in ((n, f) for root in roots if root for n, f in root.fields.items()):
             field.resolve = getattr(self, f"_{_snake(name)}")
+        # Clients send the same few documents again and again; reading one takes longer than executing it.
+        self._read = functools.lru_cache(_DOCUMENTS)(self._read_anew)
 
     async def execute(
         self,
@@ -94,15 +109,16 @@ class Api:
             operation_name: Which of several operations.
             inside: Fields of a job that only this process may write, for `updateJob`.
         """
+        read = self._read if len(query) <= _REMEMBERED else self._read.__wrapped__
         try:
-            document = parse(query)
+            document, invalid = read(query)
         except GraphQLError as error:
             return {"data": None, "errors": [_error(error, "BadRequestException")]}
         operation = get_operation_ast(document, operation_name)
         if operation is None or operation.operation is OperationType.SUBSCRIPTION:
             what = "No such operation." if operation is None else "Subscriptions need a WebSocket."
             return {"data": None, "errors": [{"errorType": "BadRequestException", "message": what}]}
-        if invalid := validate(self._schema, document):
+        if invalid:
             return {"data": None, "errors": [_error(error, "ValidationError") for error in invalid]}
         result = execute(
             self._schema,
@@ -110,19 +126,23 @@ class Api:
             variable_values=dict(variables or {}),
             operation_name=operation_name,
             context_value=inside,
+            executor_class=SerialExecutor,
         )
         answer: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
         if operation.operation is OperationType.MUTATION:
-            self._publish_fields(operation, answer.data or {})
+            for key, name in _root_fields(document, operation.selection_set):
+                if (value := (answer.data or {}).get(key)) is not None:
+                    self._publish(name, value)
         errors = [_error(error) for error in answer.errors or ()]
         return {"data": answer.data} | ({"errors": errors} if errors else {})
 
-    def _publish_fields(self, operation: OperationDefinitionNode, data: Mapping[str, Any]) -> None:
-        for node in operation.selection_set.selections:
-            name = getattr(node, "name", None)
-            alias = getattr(node, "alias", None)
-            if name is not None and (value := data.get((alias or name).value)) is not None:
-                self._publish(name.value, value)
+    def _parse(self, query: str) -> tuple[DocumentNode, list[GraphQLError]]:
+        document = parse(query)
+        return document, validate(self._schema, document)
+
+    def _read_anew(self, query: str) -> tuple[DocumentNode, list[GraphQLError]]:
+        document = parse(query)
+        return document, validate(self._schema, document)
 
     def _get_job(self, _: Any, __: Info, id: str) -> Body | None:
         return self._repository.get(id)
@@ -169,15 +189,19 @@ class Api:
             "priority": input.get("priority") or Priority.MEDIUM.value,
             "params": _params(input.get("params")),
         }
+        payload = input.get("payload")
         known = self._repository.get(fields["id"])
         if known is None:
-            await self._runner.check({**fields, "payload": input.get("payload")})
-            body = self._repository.insert(fields, input.get("payload"))
+            if event_size({**_EMPTY, **fields}) > EVENT_LIMIT - _ROOM:
+                raise Refusal("InvalidJob", "The job's texts are too long to travel in an event.")
+            await self._runner.check({**fields, "payload": payload})
+            body = self._repository.insert(fields, payload)
             if body is not None:
                 self._runner.nudge()
                 return body
             known = self._known(fields["id"])
-        if all(known[name] == value for name, value in fields.items()):
+        same = all(known[name] == value for name, value in fields.items())
+        if same and self._repository.payload(fields["id"]) == payload:
             return known  # the same submit once more: its answer was lost
         raise Refusal(
             "ConditionalCheckFailed",
@@ -199,17 +223,18 @@ class Api:
         id_, expected = changes.pop("id"), changes.pop("expectedVersion", None)
         if not 0 <= changes.get("progress", 0.0) <= 1:
             raise Refusal("InvalidJob", "progress must be from 0 to 1.")
-        size = sum(len(str(changes.get(name, "")).encode()) for name in _BODY_FIELDS)
-        limit = EVENT_LIMIT - PARAMS_LIMIT - _ROOM
-        if size > limit:
-            raise Refusal(
-                "PayloadTooLarge",
-                f"result, error and message have {size:,} bytes, an event takes {limit:,}; "
-                "store the rest elsewhere and say where.",
-                {"size": size, "limit": limit},
-            )
         for name in ("result", "error"):
             _params(changes.get(name), name)
+        if changes.get("total") and "done" in changes and "progress" not in changes:
+            changes["progress"] = min(max(changes["done"] / changes["total"], 0.0), 1.0)
+        size = event_size({**self._known(id_), **changes})
+        if size > EVENT_LIMIT:
+            raise Refusal(
+                "PayloadTooLarge",
+                f"The job would have {size:,} bytes, an event takes {EVENT_LIMIT:,}; "
+                "store its result elsewhere and say where.",
+                {"size": size, "limit": EVENT_LIMIT},
+            )
         return self._repository.update(id_, {**changes, **(info.context or {})}, expected)
 
     def _known(self, id_: str) -> Body:
@@ -247,10 +272,30 @@ def _params(value: Any, what: str = "params") -> str | None:
             "save the data to a file and pass its path.",
         )
     try:
-        json.loads(value)
+        json.loads(value, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise Refusal("InvalidJob", f"{what} must be JSON.") from None
     return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _root_fields(document: DocumentNode, selected: SelectionSetNode) -> Iterator[tuple[str, str]]:
+    """Yield key and name of each field at the root, those in fragments too."""
+    for node in selected.selections:
+        if isinstance(node, FieldNode):
+            yield (node.alias or node.name).value, node.name.value
+        elif isinstance(node, InlineFragmentNode):
+            yield from _root_fields(document, node.selection_set)
+        elif isinstance(node, FragmentSpreadNode):
+            for fragment in document.definitions:
+                if (
+                    isinstance(fragment, FragmentDefinitionNode)
+                    and fragment.name.value == node.name.value
+                ):
+                    yield from _root_fields(document, fragment.selection_set)
 
 
 def _error(error: GraphQLError, error_type: str | None = None) -> dict[str, Any]:

@@ -33,7 +33,7 @@ __all__ = ["Runner", "Update"]
 
 log = logging.getLogger("jupyter_jobs.backend")
 
-Update = Callable[[dict[str, Any]], Awaitable[None]]
+Update = Callable[[dict[str, Any]], Awaitable[bool]]
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Runner:
         """Adopt what is there and begin to start what waits.
 
         Args:
-            update: Writes changes of a job as the mutation `updateJob` does, and publishes them.
+            update: Writes changes of a job as the mutation `updateJob` does, and publishes them; tells whether it could.
         """
         self._update = update
         for body in self.repository.live():
@@ -134,9 +134,12 @@ class Runner:
             data = (self._folder(id_) / "result.pickle").read_bytes()
             return {"encoding": "pickle", "data": base64.b64encode(data).decode()}
         body = self.repository.get(id_)
-        if body is None or body["result"] is None:
+        if body is None or body["status"] != "SUCCEEDED":
             return None
-        return {"encoding": "json", "data": base64.b64encode(body["result"].encode()).decode()}
+        text = body["result"]
+        if text is None and body["resultSize"] is not None:
+            text = json.dumps((read_json(self._folder(id_) / "outcome.json") or {}).get("result"))
+        return {"encoding": "json", "data": base64.b64encode((text or "null").encode()).decode()}
 
     async def _schedule(self) -> None:
         while True:
@@ -199,7 +202,11 @@ class Runner:
                 await self._lost(id_, "the backend ended before it was started")
             return
         try:
-            reports = os.open(self._folder(id_) / "reports", os.O_RDONLY | os.O_NONBLOCK)
+            fifo = self._folder(id_) / "reports"
+            reports = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+            # A FIFO that nobody has written to since it was opened never tells that it has ended (poll(2), POLLHUP):
+            # if the shim is gone, this makes it tell.
+            os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
         except OSError:
             await self._lost(id_, "its folder is gone")
             return
@@ -240,7 +247,11 @@ class Runner:
         outcome = read_json(self._folder(id_) / "outcome.json")
         if outcome is None:
             kill_all(job_processes(shim.pid))  # nobody watches over them any more
-            await self._lost(id_, "the process that watched over it was killed")
+            body = self.repository.get(id_)
+            if body is not None and body["status"] == "CANCELLING":  # before it could tell of it
+                await self._update({"id": id_, "status": "CANCELLED"})
+            else:
+                await self._lost(id_, "the process that watched over it was killed")
             return
         changes: dict[str, Any] = {"id": id_, "status": outcome["status"]}
         for name in ("result", "error"):
@@ -248,7 +259,8 @@ class Runner:
                 changes[name] = json.dumps(outcome[name])
         if "resultSize" in outcome:
             changes["resultSize"] = outcome["resultSize"]
-        await self._update(changes)
+        if not await self._update(changes):
+            await self._update(_in_short(changes))
 
     async def _lost(self, id_: str, reason: str) -> None:
         error = json.dumps({"type": "Lost", "message": reason})
@@ -256,6 +268,19 @@ class Runner:
 
     def _folder(self, id_: str) -> Path:
         return self.folder / "jobs" / id_
+
+
+def _in_short(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the end of a job without what no event can carry; the result stays in `outcome.json`."""
+    short = {name: value for name, value in changes.items() if name not in ("result", "error")}
+    if "result" in changes:
+        short["resultSize"] = len(changes["result"])
+    if "error" in changes:
+        error = json.loads(changes["error"])
+        short["error"] = json.dumps(
+            {**error, "message": error["message"][:500], "traceback": "", "log": []}
+        )
+    return short
 
 
 def _log_page(page: LogPage) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from graphql.execution.values import get_variable_values
 
 from jupyter_jobs.appsync.messages import dumps
 
-__all__ = ["EVENT_LIMIT", "RefusedStart", "Subscriber", "Topics"]
+__all__ = ["EVENT_LIMIT", "RefusedStart", "Subscriber", "Topics", "event_size"]
 
 log = logging.getLogger("jupyter_jobs.backend")
 
@@ -98,6 +98,8 @@ class Topics:
             request = json.loads(data)
             document = parse(request["query"], no_location=True)
             variables = request.get("variables") or {}
+            if not isinstance(variables, dict):
+                raise TypeError
         except (ValueError, KeyError, TypeError, AttributeError):
             raise RefusedStart([_unsupported("unknown")]) from None
         except GraphQLError as error:
@@ -189,6 +191,11 @@ class Topics:
             where = "/".join(map(str, path))
             message = f"Cannot return null for non-nullable type: '{name}' within parent '{parent}' (/{where})"
         return {"message": message, "path": path}
+
+
+def event_size(body: Mapping[str, Any]) -> int:
+    """Return the bytes of an event that has all of a job."""
+    return len(dumps({"data": {"onJobUpdate": body}}).encode())
 
 
 def _matches(arguments: Mapping[str, Any], selected: Mapping[str, Any]) -> bool:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_jobs.backend.executors import Submission, request
+from jupyter_jobs.backend.refusal import Refusal
+
+
+def module(folder: Path, *names: str) -> None:
+    (folder / "my_handlers.py").write_text(
+        "from jupyter_jobs.worker import handler\nprint('noise')\n"
+        + "".join(
+            f"@handler({name!r})\ndef run_{number}(params): ...\n"
+            for number, name in enumerate(names)
+        )
+    )
+
+
+def submission(name: str, folder: Path, handlers: str = "my_handlers") -> Submission:
+    return Submission(name, {"handlers": handlers, "sysPath": [str(folder)]}, sys.executable)
+
+
+async def test_a_name_that_a_module_handles_is_accepted_and_the_module_is_not_imported_here(
+    tmp_path: Path,
+) -> None:
+    module(tmp_path, "Mine")
+
+    await request.check(submission("Mine", tmp_path))
+    await request.check(submission("Process data", tmp_path))
+
+    assert "my_handlers" not in sys.modules
+
+
+async def test_a_name_that_was_added_since_is_found(tmp_path: Path) -> None:
+    module(tmp_path, "First")
+    await request.check(submission("First", tmp_path))
+
+    module(tmp_path, "First", "Second")
+
+    await request.check(submission("Second", tmp_path))
+
+
+async def test_an_unknown_name_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
+    module(tmp_path, "Mine")
+
+    with pytest.raises(Refusal) as caught:
+        await request.check(submission("Yours", tmp_path))
+
+    assert caught.value.error_type == "UnknownRequest"
+    assert caught.value.info == {"known": ["Mine", "Process data"]}
+    assert '"Yours"' in str(caught.value)
+    assert '"Mine", "Process data"' in str(caught.value)
+    assert "@handler" in str(caught.value)
+
+
+async def test_a_module_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="missing_handlers cannot be imported: ModuleNotFoundError"):
+        await request.check(submission("X", tmp_path, "missing_handlers"))
+
+
+async def test_an_interpreter_that_knows_nothing_of_jobs_is_named() -> None:
+    with pytest.raises(Refusal, match="/bin/true cannot list its handlers"):
+        await request.check(Submission("X", {}, "/bin/true"))

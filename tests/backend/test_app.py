@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from jupyter_jobs.backend.app import BODY_LIMIT
+from tests.support.backend import RunningBackend
+
+TYPENAME = json.dumps({"query": "{ __typename }"})
+
+
+class Answer:
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status, self.headers, self.body = response.status, response.headers, response.read()
+
+    @property
+    def error(self) -> dict[str, Any]:
+        (error,) = json.loads(self.body)["errors"]
+        return error
+
+
+def send(
+    backend: RunningBackend,
+    body: str | bytes = TYPENAME,
+    path: str = "/graphql",
+    method: str = "POST",
+    **headers: str,
+) -> Answer:
+    address = urlsplit(backend.http)
+    assert address.hostname
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+    named = {"x-api-key": backend.key, **{n.replace("_", "-"): v for n, v in headers.items()}}
+    try:
+        connection.request(method, path, body, {n: v for n, v in named.items() if v})
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def test_a_query_is_answered_and_numbered(external_backend: RunningBackend) -> None:
+    answer = send(external_backend)
+
+    assert (answer.status, json.loads(answer.body)) == (200, {"data": {"__typename": "Query"}})
+    assert len(answer.headers["x-amzn-RequestId"]) == 36
+    assert send(external_backend).headers["x-amzn-RequestId"] != answer.headers["x-amzn-RequestId"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("", "Valid authorization header not provided."),
+        ("da2-wrong", "You are not authorized to make this call."),
+    ],
+)
+def test_without_the_key_nothing_is_answered(
+    external_backend: RunningBackend, key: str, message: str
+) -> None:
+    for path, method in [("/graphql", "POST"), ("/stats", "GET")]:
+        answer = send(external_backend, path=path, method=method, x_api_key=key)
+
+        assert answer.status == 401
+        assert answer.headers["x-amzn-ErrorType"] == "UnauthorizedException"
+        assert answer.error == {"errorType": "UnauthorizedException", "message": message}
+        assert answer.headers["x-amzn-RequestId"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"query": 1}',
+        '{"query": "{a}", "variables": []}',
+        b"\xff",
+        "[" * 50_000,
+    ],
+)
+def test_a_body_that_is_no_request_is_malformed(
+    external_backend: RunningBackend, body: str | bytes
+) -> None:
+    answer = send(external_backend, body)
+
+    assert answer.status == 400
+    assert answer.error["errorType"] == "MalformedHttpRequestException"
+
+
+def test_a_refused_field_is_an_error_within_a_good_answer(external_backend: RunningBackend) -> None:
+    answer = send(external_backend, json.dumps({"query": 'mutation { cancelJob(id: "x") { id } }'}))
+
+    assert answer.status == 200
+    assert answer.error["errorType"] == "JobNotFound"
+
+
+def test_a_body_over_the_limit_is_refused(external_backend: RunningBackend) -> None:
+    answer = send(external_backend, b" " * (BODY_LIMIT + 1))
+
+    assert answer.status == 413
+    assert f"{BODY_LIMIT:,}" in answer.error["message"]
+
+
+def test_ping_is_healthy_for_everybody(external_backend: RunningBackend) -> None:
+    answer = send(external_backend, path="/ping", method="GET", x_api_key="")
+
+    assert (answer.status, answer.body) == (200, b"healthy")
+    assert answer.headers["x-amzn-RequestId"]
+
+
+def test_stats_count(external_backend: RunningBackend) -> None:
+    stats = external_backend.stats()
+
+    assert stats["pid"] > 0
+    assert {"connections", "subscriptions", "droppedEvents", "jobs"} <= stats.keys()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:80",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "",
+        "localhost.",
+        "0.0.0.0",
+    ],
+)
+def test_a_host_that_is_not_loopback_is_refused(
+    external_backend: RunningBackend, host: str
+) -> None:
+    for path, method in [("/graphql", "POST"), ("/ping", "GET")]:
+        answer = send(external_backend, path=path, method=method, Host=host or " ")
+
+        assert answer.status in (400, 403)  # the HTTP library itself refuses some
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:1234", "127.0.0.1", "[::1]:8000", "127.1.2.3"]
+)
+def test_loopback_by_any_of_its_names_is_let_in(
+    external_backend: RunningBackend, host: str
+) -> None:
+    assert send(external_backend, Host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost:1",
+        "http://127.0.0.1",
+        "http://127.0.0.1.evil.example",
+    ],
+)
+def test_a_page_of_another_origin_is_refused(external_backend: RunningBackend, origin: str) -> None:
+    answer = send(external_backend, Origin=origin)
+
+    assert (answer.status, answer.error["errorType"]) == (403, "ForbiddenException")
+
+
+def test_its_own_origin_is_let_in(external_backend: RunningBackend) -> None:
+    origin = external_backend.http.removesuffix("/graphql")
+
+    assert send(external_backend, Origin=origin).status == 200
+
+
+def test_unknown_paths_and_methods_are_numbered_too(external_backend: RunningBackend) -> None:
+    for path, method, status in [("/", "GET", 404), ("/graphql", "GET", 405)]:
+        answer = send(external_backend, path=path, method=method)
+
+        assert answer.status == status
+        assert answer.headers["x-amzn-RequestId"]

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_jobs.backend.refusal import Refusal
+from jupyter_jobs.backend.repository import SCHEMA_VERSION, Repository
+from jupyter_jobs.errors import BackendUnavailable
+from jupyter_jobs.jobs.model import TRANSITIONS, Job, JobStatus
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    opened = Repository(tmp_path / "jobs.sqlite")
+    yield opened
+    opened.close()
+
+
+def add(repository: Repository, id_: str, **fields: Any) -> dict[str, Any]:
+    given = {"id": id_, "request": "r", "kind": "REQUEST", "priority": "MEDIUM", **fields}
+    body = repository.insert(given, None)
+    assert body is not None
+    return body
+
+
+def bring_to(repository: Repository, id_: str, status: JobStatus) -> None:
+    for step in ("RUNNING", "CANCELLING"):
+        if status.value == step or status is JobStatus.CANCELLING:
+            repository.update(id_, {"status": step})
+        if status.value == step:
+            return
+    if status is not JobStatus.QUEUED:
+        repository.update(id_, {"status": status.value})
+
+
+def test_a_new_job_is_queued_at_version_one_and_reads_as_a_job(repository: Repository) -> None:
+    body = add(repository, "a", params='{"n": 1}', group="g")
+
+    job = Job.from_wire(body)
+    assert (job.status, job.version, job.params, job.group) == (JobStatus.QUEUED, 1, {"n": 1}, "g")
+    assert job.created_at == job.updated_at
+    assert repository.get("a") == body
+    assert datetime.fromisoformat(body["createdAt"]).utcoffset().total_seconds() == 0  # type: ignore[union-attr]  # it has one
+
+
+def test_an_id_is_taken_once(repository: Repository) -> None:
+    first = add(repository, "a", name="first")
+
+    assert repository.insert({"id": "a", "name": "second"}, "{}") is None
+    assert repository.get("a") == first
+    assert repository.payload("a") is None
+
+
+def test_each_write_raises_the_version_by_one(repository: Repository) -> None:
+    add(repository, "a")
+
+    versions = [repository.update("a", {"message": str(n)})["version"] for n in range(3)]
+
+    assert versions == [2, 3, 4]
+    assert repository.get("a")["message"] == "2"  # type: ignore[index]  # it is there
+
+
+def test_start_and_end_are_noted_once(repository: Repository) -> None:
+    add(repository, "a")
+
+    running = repository.update("a", {"status": "RUNNING"})
+    again = repository.update("a", {"status": "RUNNING", "message": "m"})
+    ended = repository.update("a", {"status": "SUCCEEDED"})
+
+    assert running["startedAt"] == running["updatedAt"]
+    assert running["finishedAt"] is None
+    assert again["startedAt"] == ended["startedAt"] == running["startedAt"]
+    assert ended["finishedAt"] == ended["updatedAt"]
+
+
+@pytest.mark.parametrize("old", JobStatus)
+@pytest.mark.parametrize("new", JobStatus)
+def test_only_what_the_table_allows_may_follow(
+    repository: Repository, old: JobStatus, new: JobStatus
+) -> None:
+    add(repository, "a")
+    bring_to(repository, "a", old)
+    before = repository.get("a")
+
+    if new in TRANSITIONS[old] or (new is old and not old.is_terminal):
+        assert repository.update("a", {"status": new.value})["status"] == new.value
+    else:
+        with pytest.raises(Refusal) as caught:
+            repository.update("a", {"status": new.value})
+        assert caught.value.error_type == "InvalidTransition"
+        assert repository.get("a") == before
+
+
+def test_what_has_ended_takes_no_more_progress(repository: Repository) -> None:
+    add(repository, "a")
+    repository.update("a", {"status": "CANCELLED"})
+
+    with pytest.raises(Refusal, match="is cancelled"):
+        repository.update("a", {"progress": 0.5})
+
+
+def test_a_write_that_expects_another_version_is_refused_with_the_present_one(
+    repository: Repository,
+) -> None:
+    add(repository, "a")
+    repository.update("a", {}, 1)
+
+    with pytest.raises(Refusal) as caught:
+        repository.update("a", {}, 1)
+
+    assert (caught.value.error_type, caught.value.info) == ("VersionConflict", {"version": 2})
+
+
+def test_an_unknown_job_cannot_be_written(repository: Repository) -> None:
+    with pytest.raises(Refusal) as caught:
+        repository.update("none", {})
+
+    assert caught.value.error_type == "JobNotFound"
+    assert repository.get("none") is None
+    assert repository.payload("none") is None
+    assert repository.process("none") is None
+
+
+def test_pages_are_newest_first_and_stay_whole_while_jobs_are_added(repository: Repository) -> None:
+    for number in range(5):
+        add(repository, f"j{number}")
+
+    first, token = repository.page(None, None, 2, None)
+    add(repository, "later")
+    second, token = repository.page(None, None, 2, token)
+    third, end = repository.page(None, None, 2, token)
+
+    assert [[job["id"] for job in page] for page in (first, second, third)] == [
+        ["j4", "j3"],
+        ["j2", "j1"],
+        ["j0"],
+    ]
+    assert end is None
+
+
+def test_a_page_that_takes_the_last_job_is_the_last(repository: Repository) -> None:
+    add(repository, "a")
+
+    assert repository.page(None, None, 1, None)[1] is None
+
+
+def test_pages_hold_one_group_and_one_status(repository: Repository) -> None:
+    add(repository, "a", group="x")
+    add(repository, "b", group="x")
+    add(repository, "c", group="y")
+    repository.update("b", {"status": "RUNNING"})
+
+    assert [job["id"] for job in repository.page("x", None, 10, None)[0]] == ["b", "a"]
+    assert [job["id"] for job in repository.page("x", "RUNNING", 10, None)[0]] == ["b"]
+
+
+@pytest.mark.parametrize("token", ["nonsense", "e30=", "bnVsbA=="])
+def test_a_token_of_somebody_else_is_refused(repository: Repository, token: str) -> None:
+    with pytest.raises(Refusal, match="nextToken"):
+        repository.page(None, None, 1, token)
+
+
+def test_the_highest_and_then_the_oldest_starts_next(repository: Repository) -> None:
+    for id_, priority in [("low", "LOW"), ("old", "MEDIUM"), ("new", "MEDIUM"), ("high", "HIGH")]:
+        add(repository, id_, priority=priority)
+    add(repository, "running")
+    repository.update("running", {"status": "RUNNING"})
+
+    assert [job["id"] for job in repository.next_queued(9)] == ["high", "old", "new", "low"]
+    assert [job["id"] for job in repository.next_queued(1)] == ["high"]
+    assert repository.next_queued(0) == []
+
+
+def test_named_requests_can_be_left_to_others(repository: Repository) -> None:
+    add(repository, "named")
+    add(repository, "command", kind="COMMAND")
+
+    assert [job["id"] for job in repository.next_queued(9, requests=False)] == ["command"]
+
+
+def test_live_jobs_and_counts(repository: Repository) -> None:
+    for id_ in ("a", "b", "c"):
+        add(repository, id_)
+    repository.update("b", {"status": "FAILED"})
+    repository.update("c", {"status": "RUNNING"})
+
+    assert [job["id"] for job in repository.live()] == ["a", "c"]
+    assert repository.counts() == {"QUEUED": 1, "FAILED": 1, "RUNNING": 1}
+
+
+def test_the_process_of_a_job_is_remembered_without_a_new_version(repository: Repository) -> None:
+    add(repository, "a")
+    assert repository.process("a") is None
+
+    repository.set_process("a", 123, 456)
+
+    assert repository.process("a") == (123, 456)
+    assert repository.get("a")["version"] == 1  # type: ignore[index]  # it is there
+
+
+def test_what_was_accepted_survives_a_crash_of_the_process(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, signal\n"
+        "from jupyter_jobs.backend.repository import Repository\n"
+        f"repository = Repository(pathlib.Path({str(tmp_path / 'jobs.sqlite')!r}))\n"
+        "repository.insert({'id': 'a', 'request': 'r'}, '{}')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+
+    repository = Repository(tmp_path / "jobs.sqlite")
+    assert repository.get("a")["status"] == "QUEUED"  # type: ignore[index]  # it is there
+    assert repository.payload("a") == "{}"
+    repository.close()
+
+
+def test_a_file_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    with sqlite3.connect(path) as later:
+        later.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    later.close()
+
+    with pytest.raises(BackendUnavailable, match="later release"):
+        Repository(path)
+
+
+def test_what_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_text("not a database " * 100)
+
+    with pytest.raises(BackendUnavailable, match=r"cannot open the jobs in .*jobs\.sqlite"):
+        Repository(tmp_path / "jobs.sqlite")
