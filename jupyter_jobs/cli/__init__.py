@@ -6,6 +6,7 @@ Each command is one function and one entry of `COMMANDS`; what needs a terminal 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,11 +18,19 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 1 refused or failed, 2 not understood, 130 interrupted."""
-    args = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    # argparse drops the dashes: `submit -- nproc` would be a request of that name
+    end = words.index("--") if words[:1] == ["submit"] and "--" in words else len(words)
+    args = _parser().parse_args(words[:end], argparse.Namespace(program=words[end + 1 :]))
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
     except (JobsError, TypeError) as error:
         print(f"jupyter-jobs: {error}", file=sys.stderr)  # noqa: T201  # what a terminal program does
+        return 1
+    except BrokenPipeError:  # the reader has seen enough; Python would complain at its own end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
@@ -55,12 +64,13 @@ def _parser() -> argparse.ArgumentParser:
 
     submit = groups.add_parser(
         "submit",
+        usage="%(prog)s [options] (WORK | -- PROGRAM [ARGUMENT ...])",
         help="submit a job",
         description='A request by name: submit "Process data" --params \'{"rows": 100}\'. A notebook: submit '
         "report.ipynb -p day=2026-11-22. A program, after two dashes: submit -- python train.py",
     )
     submit.add_argument(
-        "work", nargs="+", help="a request's name, a notebook, or -- program arguments"
+        "work", nargs="?", help="a request's name, a notebook, or -- program arguments"
     )
     submit.add_argument("--priority", default="MEDIUM", help="HIGH, MEDIUM or LOW")
     submit.add_argument("--name", help="what lists call it")

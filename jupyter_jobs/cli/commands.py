@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +52,18 @@ def serve(args: argparse.Namespace) -> int:
 def submit(args: argparse.Namespace) -> int:
     """Submit a job and print its id."""
     request, params = _request(args)
-    api, runs_here = _api(args)
-    body = submit_input(
-        request,
-        priority=args.priority,
-        name=args.name,
-        params=params,
-        group=args.group,
-        runs_here=runs_here,
-    )
-    job = Job.from_wire(api.run_sync(calls.submit(body)))
-    print(job.id)
-    return _wait(api, job) if args.wait else 0
+    with _api(args) as api:
+        body = submit_input(
+            request,
+            priority=args.priority,
+            name=args.name,
+            params=params,
+            group=args.group,
+            runs_here=api.wire.endpoint.is_loopback,
+        )
+        job = Job.from_wire(api.run_sync(calls.submit(body)))
+        print(job.id, flush=True)
+        return _wait(api, job) if args.wait else 0
 
 
 def list_jobs(args: argparse.Namespace) -> int:
@@ -70,11 +72,10 @@ def list_jobs(args: argparse.Namespace) -> int:
         raise InvalidJob(
             f"there is no status {args.status!r}; choose one of {', '.join(JobStatus)}"
         )
-    api, _ = _api(args)
     status = JobStatus(args.status.upper()) if args.status else None
-    page = api.run_sync(
-        calls.page(args.group, status=status, limit=max(1, min(args.limit, calls.PAGE)))
-    )
+    limit = max(1, min(args.limit, calls.PAGE))
+    with _api(args) as api:
+        page = api.run_sync(calls.page(args.group, status=status, limit=limit))
     bodies = [body for body in page["items"] or () if body]
     if args.json:
         for body in bodies:
@@ -90,8 +91,8 @@ def list_jobs(args: argparse.Namespace) -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print all about one job."""
-    api, _ = _api(args)
-    body = _find(api, args.job)
+    with _api(args) as api:
+        body = _find(api, args)
     if args.json:
         print(json.dumps(body))
         return 0
@@ -115,9 +116,7 @@ def show(args: argparse.Namespace) -> int:
         if value is not None:
             print(f"{name:<10} {_plain(str(value))}")
     if job.error:
-        print(
-            f"{'error':<10} {job.error.get('type') or ''}: {_plain(str(job.error.get('message') or ''))}"
-        )
+        print(f"{'error':<10} {_plain(job.reason)}")
         if job.error.get("traceback"):
             print("\n" + _plain(str(job.error["traceback"])))
     return 0
@@ -125,32 +124,36 @@ def show(args: argparse.Namespace) -> int:
 
 def logs(args: argparse.Namespace) -> int:
     """Print what a job has printed, its standard error on ours."""
-    api, _ = _api(args)
-    job_id = _find(api, args.job)["id"]
-    after, tail = None, args.tail
-    while True:
-        page = api.run_sync(calls.logs(job_id, after=after, tail=tail, limit=_LOG_PAGE))
-        lines = page["lines"] or []
-        for line in lines:
-            print(
-                _plain(line["text"]), file=sys.stderr if line["stream"] == "stderr" else sys.stdout
-            )
-        if len(lines) < _LOG_PAGE or tail is not None:
-            return 0
-        after = lines[-1]["seq"]
+    with _api(args) as api:
+        job_id, after = _find(api, args)["id"], None
+        while True:
+            limit = args.tail or _LOG_PAGE
+            page = api.run_sync(calls.logs(job_id, after=after, tail=args.tail, limit=limit))
+            lines = page["lines"] or []
+            for line in lines:
+                stream = sys.stderr if line["stream"] == "stderr" else sys.stdout
+                print(_plain(line["text"]), file=stream)
+            if len(lines) < _LOG_PAGE or args.tail is not None:
+                return 0
+            after = lines[-1]["seq"]
 
 
 def cancel(args: argparse.Namespace) -> int:
     """Ask for a job's end and print the state it is in."""
-    api, _ = _api(args)
-    job = Job.from_wire(api.run_sync(calls.cancel(_find(api, args.job)["id"])))
+    with _api(args) as api:
+        job = Job.from_wire(api.run_sync(calls.cancel(_find(api, args)["id"])))
     print(job.status.word)
     return 0
 
 
-def _api(args: argparse.Namespace) -> tuple[JobApi, bool]:
+@contextmanager
+def _api(args: argparse.Namespace) -> Iterator[JobApi]:
     target = find_target(args.endpoint)
-    return JobApi(AppSyncClient(target.endpoint, target.auth)), target.endpoint.is_loopback
+    wire = AppSyncClient(target.endpoint, target.auth)
+    try:
+        yield JobApi(wire)
+    finally:
+        asyncio.run(wire.aclose())
 
 
 def _request(args: argparse.Namespace) -> tuple[Request, Any]:
@@ -160,12 +163,15 @@ def _request(args: argparse.Namespace) -> tuple[Request, Any]:
             params = json.loads(args.params)
         except ValueError as error:
             raise InvalidJob(f"--params must be JSON: {error}") from None
-    first, *rest = args.work
-    if rest:
-        return Command(args.work), params
-    if first.endswith(".ipynb"):
-        return Notebook(first, parameters=dict(map(_parameter, args.p))), params
-    return first, params
+    if bool(args.program) == (args.work is not None):
+        raise InvalidJob(
+            "submit takes one thing: a request's name, a notebook, or -- and a program with its arguments"
+        )
+    if args.program:
+        return Command(args.program), params
+    if args.work.endswith(".ipynb"):
+        return Notebook(args.work, parameters=dict(map(_parameter, args.p))), params
+    return args.work, params
 
 
 def _parameter(text: str) -> tuple[str, Any]:
@@ -178,15 +184,21 @@ def _parameter(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _find(api: JobApi, beginning: str) -> Mapping[str, Any]:
+def _find(api: JobApi, args: argparse.Namespace) -> calls.Body:
+    beginning = args.job
     if (body := api.run_sync(calls.get(beginning))) is not None:
         return body
-    page = api.run_sync(calls.page(None))
-    found = [body for body in page["items"] or () if body and body["id"].startswith(beginning)]
+    found: list[calls.Body] = []
+    token = None
+    while len(found) < 2:
+        page = api.run_sync(calls.page(args.group, token))
+        found += [body for body in page["items"] or () if body and body["id"].startswith(beginning)]
+        if not (token := page.get("nextToken")):
+            break
     if len(found) == 1:
         return found[0]
     raise JobNotFound(
-        f"{len(found)} jobs begin with {beginning!r}; give more of the id"
+        f"several jobs begin with {beginning!r}; give more of the id"
         if found
         else f"there is no job {beginning!r}; see: jupyter-jobs list",
         job_id=beginning,

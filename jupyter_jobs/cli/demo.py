@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import subprocess
 import sys
@@ -90,16 +91,27 @@ def _print_outcome(console: Any, job: JobHandle[Any]) -> None:
 
 
 def _notebook(folder: Path) -> Notebook:
-    import nbformat
-    from nbformat.v4 import new_code_cell, new_notebook
-
-    cells = [
-        new_code_cell("day = 'some day'", metadata={"tags": ["parameters"]}),
-        new_code_cell("import time; time.sleep(0.5)"),
-        new_code_cell("print(f'report of {day}')"),
+    sources: list[tuple[str, list[str]]] = [
+        ("day = 'some day'", ["parameters"]),
+        ("import time; time.sleep(0.5)", []),
+        ("print(f'report of {day}')", []),
+    ]
+    cells: list[dict[str, Any]] = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{number}",
+            "metadata": {"tags": tags},
+            "source": source,
+            "execution_count": None,
+            "outputs": [],
+        }
+        for number, (source, tags) in enumerate(sources, start=1)
     ]
     path = folder / "report.ipynb"
-    nbformat.write(new_notebook(cells=cells), path)
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}),
+        encoding="utf-8",
+    )
     return Notebook(path, parameters={"day": "2026-11-22"})
 
 

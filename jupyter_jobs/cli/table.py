@@ -53,9 +53,7 @@ def _bar(job: Job) -> ProgressBar | Text:
 
 
 def _last_word(job: Job) -> str:
-    if job.error and job.status.is_failure:
-        return f"{job.error.get('type') or ''}: {job.error.get('message') or ''}"
-    return job.message or ""
+    return job.reason if job.status.is_failure else job.message or ""
 
 
 def _clean(text: str) -> str:
