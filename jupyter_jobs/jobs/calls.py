@@ -7,6 +7,7 @@ face drives.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.errors import (
+    ConnectionLost,
     InvalidJob,
     InvalidTransition,
     JobError,
@@ -126,10 +128,15 @@ class JobApi:
 
     `run` belongs to the client's event loop; `run_sync` may be called from any thread and blocks for at most the
     client's timeout.
+
+    Args:
+        wire: Asks the server.
+        revive: Brings a server back that is not there; the call is then repeated.
     """
 
-    def __init__(self, wire: AppSyncClient) -> None:
+    def __init__(self, wire: AppSyncClient, *, revive: Callable[[], object] | None = None) -> None:
         self.wire = wire
+        self._revive = revive
 
     async def run(self, call: Call[T]) -> T:
         """Run one call.
@@ -139,16 +146,24 @@ class JobApi:
             WireError: It could not be asked.
         """
         with _translated(call):
-            return call.read(
-                await self.wire.execute(call.document, call.variables, idempotent=call.idempotent)
-            )
+            try:
+                return call.read(await self.wire.execute(*_asked(call), idempotent=call.idempotent))
+            except ConnectionLost:
+                if self._revive is None or not call.idempotent:
+                    raise
+                await asyncio.to_thread(self._revive)
+            return call.read(await self.wire.execute(*_asked(call), idempotent=call.idempotent))
 
     def run_sync(self, call: Call[T]) -> T:
         """Run one call on the calling thread; as `run` otherwise."""
         with _translated(call):
-            return call.read(
-                self.wire.execute_sync(call.document, call.variables, idempotent=call.idempotent)
-            )
+            try:
+                return call.read(self.wire.execute_sync(*_asked(call), idempotent=call.idempotent))
+            except ConnectionLost:
+                if self._revive is None or not call.idempotent:
+                    raise
+                self._revive()
+            return call.read(self.wire.execute_sync(*_asked(call), idempotent=call.idempotent))
 
     async def drive(self, exchange: Generator[Call[Any], Any, T]) -> T:
         """Run the calls that an exchange asks for, one after the other."""
@@ -169,6 +184,10 @@ class JobApi:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
             answer = self.run_sync(call)
+
+
+def _asked(call: Call[Any]) -> tuple[str, Mapping[str, Any]]:
+    return call.document, call.variables
 
 
 @contextmanager

@@ -35,10 +35,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Target:
-    """Where jobs go: an endpoint and the means to be let in."""
+    """Where jobs go: an endpoint and the means to be let in.
+
+    Attributes:
+        endpoint: The API.
+        auth: Shows who asks.
+        revive: Starts the embedded backend again, at the same address, when it is gone; None for an API elsewhere.
+    """
 
     endpoint: Endpoint
     auth: Auth
+    revive: Callable[[], object] | None = None
 
     @property
     def name(self) -> str:
@@ -69,7 +76,9 @@ def find_target(endpoint: str | None = None, auth: Auth | None = None) -> Target
             )
         backend = ensure_backend()
         return Target(
-            Endpoint.parse(backend.http, realtime_url=backend.realtime), ApiKeyAuth(backend.key)
+            Endpoint.parse(backend.http, realtime_url=backend.realtime),
+            ApiKeyAuth(backend.key),
+            revive=ensure_backend,
         )
     if auth is None:
         key = os.environ.get("JUPYTER_JOBS_API_KEY")
@@ -112,7 +121,7 @@ class JobClient:
         self.group = group
         self.loop = loop or asyncio.get_running_loop()
         self.store = JobStore(threading.RLock())
-        self.api = JobApi(AppSyncClient(target.endpoint, target.auth))
+        self.api = JobApi(AppSyncClient(target.endpoint, target.auth), revive=target.revive)
         self.blocking = blocking
         self.closed = False
         self._tasks = Tasks(self.loop)
@@ -325,6 +334,8 @@ class JobClient:
     def _connection_changed(self, status: ConnectionStatus) -> None:
         if self._was_connected and status.state is not ConnectionState.CONNECTED:
             self._connected_at = time.time()
+            if self._feed is not None:
+                self._feed.poke()  # requests may get through, or find that the backend is gone
         self._was_connected = status.state is ConnectionState.CONNECTED
         self._changed()
 

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,9 +19,13 @@ from jupyter_jobs.errors import (
 )
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.client import JobClient, find_target
+from jupyter_jobs.jobs.embedded import find_backend
+from jupyter_jobs.jobs.model import JobStatus
+from jupyter_jobs.jobs.requests import Command
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import KEY, RunningBackend, running_backend
 from tests.support.following import following, submit, target, until
+from tests.support.own_folders import own_folders
 
 REMOTE = "https://abcdefghijklmnopqrstuvwxyz.appsync-api.eu-west-1.amazonaws.com/graphql"
 
@@ -272,3 +277,26 @@ def test_a_folder_that_cannot_be_used_is_named(
     with pytest.raises(BackendUnavailable, match="JUPYTER_JOBS_DATA_DIR"):
         find_target()
     assert os.listdir(tmp_path) == ["file"]
+
+
+async def test_a_backend_that_was_killed_comes_back_and_the_job_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_folders(tmp_path / "own") as environ:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        client = await JobClient.connect(group="revived")
+        go = tmp_path / "go"
+        job = await client.submit(Command.shell(f"until [ -e {go} ]; do sleep 0.05; done"))
+        await until(client, lambda: job.status is JobStatus.RUNNING)
+        killed = find_backend()
+        assert killed is not None
+        os.kill(killed.pid, signal.SIGKILL)
+        go.touch()
+
+        assert await job == 0
+        revived = find_backend()
+        assert revived is not None
+        assert (revived.http, revived.key) == (killed.http, killed.key)
+        assert revived.pid != killed.pid
+        await client.aclose()
