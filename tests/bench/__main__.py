@@ -94,33 +94,34 @@ async def event_latency(backend: RunningBackend) -> None:
     client = JobClient(
         Target(Endpoint.parse(backend.http), ApiKeyAuth(backend.key)), group="latency"
     )
+    connected = asyncio.Event()
+    client.watch(lambda: connected.set() if client.connection.state == "connected" else None)
     client.start()
+    await connected.wait()
     job = await client.submit("work")
-    while client.connection.state != "connected":
-        await asyncio.sleep(0.01)
     ours: list[float] = []
     bare: list[float] = []
     async with bare_subscription(
         backend.realtime, backend.http, backend.key, "latency"
     ) as websocket:
         async with httpx.AsyncClient(headers={"x-api-key": backend.key}, trust_env=False) as http:
+            arrived = asyncio.Event()
+
+            def into_store(*_: object) -> None:
+                ours.append(time.perf_counter())
+                arrived.set()
+
+            client.store.observe(into_store)
             for n in range(UPDATES):
                 changes = {"id": job.id, "status": "RUNNING", "progress": n / UPDATES}
-                arrived = asyncio.Event()
-                stop = client.store.observe(
-                    lambda *_: (ours.append(time.perf_counter()), arrived.set())
-                )
+                arrived.clear()
                 begun = time.perf_counter()
-                post = asyncio.create_task(
-                    http.post(
-                        backend.http, json={"query": UPDATE_JOB, "variables": {"input": changes}}
-                    )
-                )
+                body = {"query": UPDATE_JOB, "variables": {"input": changes}}
+                post = asyncio.create_task(http.post(backend.http, json=body))
                 while json.loads(await websocket.recv())["type"] != "data":
                     pass
                 bare.append(time.perf_counter() - begun)
                 await arrived.wait()
-                stop()
                 ours[n] -= begun
                 await post
     await client.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -86,7 +87,7 @@ def test_the_panel_moves_while_a_cell_sleeps_and_result_returns(lab: Lab) -> Non
     )
     notebook.wait_for_run(sleeping)
     times = [0.0, *(moment["at"] for moment in moments["seen"]), moments["took"]]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
 
     assert moments["took"] > 9000
     assert len(moments["seen"]) >= 8

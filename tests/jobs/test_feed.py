@@ -408,6 +408,17 @@ def test_a_later_run_goes_on_while_pages_bring_unknown_jobs() -> None:
     assert len(reconciler.store) == 6
 
 
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_first_run_that_was_cut_short_is_made_up_for() -> None:
+    wire = Wire(*(job(f"j{n}", status="SUCCEEDED") for n in range(5)))
+    reconciler = Reconciler(JobStore(), "g")
+    for n in (3, 4):  # all of the first page has been heard of already
+        reconciler.store.merge(job(f"j{n}", status="SUCCEEDED"))
+
+    assert reconcile(reconciler, wire) == ["page first", "page 2", "page 4"]
+    assert len(reconciler.store) == 5
+
+
 def test_missed_jobs_are_asked_for_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "BATCH", 2)
     wire = Wire()

@@ -12,12 +12,14 @@ from jupyter_jobs.errors import (
     JobFailed,
     JobLost,
     JobTimedOut,
+    JobUnsuccessful,
     MonitorClosed,
     ResultUnavailable,
 )
 from jupyter_jobs.jobs import handle
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.model import Job
 from jupyter_jobs.jobs.requests import Command
 from tests.support.backend import RunningBackend
 from tests.support.following import following, submit, until
@@ -262,24 +264,28 @@ async def test_a_callback_runs_on_the_loops_thread(
 
 
 async def test_an_end_that_two_threads_hear_of_is_one_end(
-    external_backend: RunningBackend, update: Work, group: str
+    external_backend: RunningBackend, update: Work, group: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with following(external_backend, group) as client:
-        job = await one_job(client, external_backend)
-        ended: list[object] = []
-        concurrent.futures.Future.add_done_callback(job, ended.append)
-        client.store.merge(update(job.id, status="FAILED", error=ERROR))
-        fresh = [JobHandle[Any](job.id, client) for _ in range(50)]
-        barrier = threading.Barrier(4)
+        id_ = submit(external_backend, group)
+        update(id_, status="FAILED", error=ERROR)
+        await until(client, lambda: id_ in client.store and client.store.get(id_).error)
+        job = JobHandle[Any](id_, client)
+        make = handle.unsuccessful
+        others: list[threading.Thread] = []
 
-        def settle() -> None:
-            barrier.wait()
-            for one in fresh:
-                one.settle(job.record)
+        def meanwhile_on_another_thread(record: Job) -> JobUnsuccessful:
+            if not others:
+                others.append(threading.Thread(target=job.settle, args=(record,)))
+                others[0].start()
+                others[0].join(0.2)  # it has to wait for the first
+            return make(record)
 
-        await asyncio.gather(*(asyncio.to_thread(settle) for _ in range(4)))
-        assert ended == [job]
-        assert all(isinstance(one.exception(), JobFailed) for one in fresh)
+        monkeypatch.setattr(handle, "unsuccessful", meanwhile_on_another_thread)
+        job.settle(job.record)
+        others[0].join()
+
+        assert isinstance(job.exception(), JobFailed)
 
 
 async def test_closing_ends_every_wait_and_no_job(

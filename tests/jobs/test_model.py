@@ -52,7 +52,7 @@ def test_unknown_fields_are_left_out() -> None:
     [{"id": None}, {"status": None}, {"version": None}, {"version": "7"}, {"status": "PENDING"}],
 )
 def test_a_body_without_identity_state_or_version_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="without id|PENDING"):
+    with pytest.raises(ValueError, match=r"without id|PENDING"):
         Job.from_wire({**WIRE, **change})
 
 

@@ -140,6 +140,6 @@ def test_a_parameter_named_like_an_option_points_to_partial(option: str) -> None
     namespace: dict[str, Any] = {}
     exec(f"def work({option}): return {option}", namespace)
 
-    with pytest.raises(TypeError, match="functools.partial"):
+    with pytest.raises(TypeError, match=r"functools\.partial"):
         submit_input(namespace["work"])
     assert submit_input(functools.partial(namespace["work"], **{option: 1}))["name"] == "work"

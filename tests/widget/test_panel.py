@@ -1,7 +1,8 @@
 import asyncio
+import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -290,8 +291,20 @@ async def test_nothing_that_a_page_may_say_raises(message: object) -> None:
     assert page.acted == []
 
 
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads take turns as often as they can, so that races show."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty_threads")
 async def test_pages_may_come_and_go_on_other_threads_while_the_loop_ticks() -> None:
     page = Page()
+    for number in range(100):
+        page.hello(f"quiet {number}")
     stop = threading.Event()
 
     def come_and_go(name: str) -> None:
@@ -307,7 +320,7 @@ async def test_pages_may_come_and_go_on_other_threads_while_the_loop_ticks() -> 
     try:
         for version in range(1, 300):
             page.merge("a", version, progress=version / 300)
-            page.panel.on_tick(0.25)
+            page.panel.on_tick(0.0)
             page.panel.flush()
     finally:
         stop.set()
@@ -318,6 +331,7 @@ async def test_pages_may_come_and_go_on_other_threads_while_the_loop_ticks() -> 
     assert page.rows["a"]["progress"] == 299 / 300
 
 
+@pytest.mark.usefixtures("hasty_threads")
 async def test_threads_that_merge_and_flush_leave_no_gap_and_lose_nothing() -> None:
     page = Page()
     page.hello()

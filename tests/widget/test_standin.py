@@ -9,7 +9,9 @@ PATIENCE = 10.0  # seconds, far above what any of this takes
 
 
 @contextmanager
-def standing_in(catch_up: Callable[[], None], needed: Callable[[], bool] = lambda: True) -> Iterator[StandIn]:
+def standing_in(
+    catch_up: Callable[[], None], needed: Callable[[], bool] = lambda: True
+) -> Iterator[StandIn]:
     standin = StandIn(asyncio.get_running_loop(), is_needed=needed, catch_up=catch_up)
     try:
         yield standin
