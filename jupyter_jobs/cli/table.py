@@ -13,16 +13,16 @@ from jupyter_jobs.jobs.model import Job, JobStatus
 __all__ = ["STYLES", "jobs_table"]
 
 STYLES = {
-    JobStatus.QUEUED: ("◌", "dim"),
-    JobStatus.RUNNING: ("◔", "blue"),
-    JobStatus.CANCELLING: ("⊖", "yellow"),
-    JobStatus.SUCCEEDED: ("✔", "green"),
-    JobStatus.FAILED: ("✖", "red"),
-    JobStatus.TIMED_OUT: ("⧗", "red"),
-    JobStatus.LOST: ("⚡", "yellow"),
-    JobStatus.CANCELLED: ("⊘", "dim"),
+    JobStatus.QUEUED: "dim",
+    JobStatus.RUNNING: "blue",
+    JobStatus.CANCELLING: "yellow",
+    JobStatus.SUCCEEDED: "green",
+    JobStatus.FAILED: "red",
+    JobStatus.TIMED_OUT: "red",
+    JobStatus.LOST: "yellow",
+    JobStatus.CANCELLED: "dim",
 }
-"""Shape and colour of each state."""
+"""The colour of each state."""
 
 
 def jobs_table(jobs: Iterable[Job], *, ids: bool = False) -> Table:
@@ -31,9 +31,9 @@ def jobs_table(jobs: Iterable[Job], *, ids: bool = False) -> Table:
     for column in (*(["id"] if ids else []), "status", "job", "progress", "time", ""):
         table.add_column(column, no_wrap=column != "")
     for job in jobs:
-        mark, style = STYLES[job.status]
+        style = STYLES[job.status]
         cells = [
-            Text(f"{mark} {job.status.word}", style=style),
+            Text(f"{job.status.mark} {job.status.word}", style=style),
             Text(_clean(job.label)),
             _bar(job),
             Text("" if job.duration is None else f"{job.duration:.1f} s", justify="right"),
@@ -46,7 +46,7 @@ def jobs_table(jobs: Iterable[Job], *, ids: bool = False) -> Table:
 def _bar(job: Job) -> ProgressBar | Text:
     if job.progress is None:
         return Text("")
-    _, style = STYLES[job.status]
+    style = STYLES[job.status]
     return ProgressBar(
         total=1.0, completed=job.progress, width=16, complete_style=style, finished_style=style
     )

@@ -47,6 +47,11 @@ class JobStatus(StrEnum):
         """The status as a reader sees it: `timed out`."""
         return self.value.lower().replace("_", " ")
 
+    @property
+    def mark(self) -> str:
+        """The shape that stands for the status where there is only text: no two are alike."""
+        return _MARKS[self]
+
 
 _S = JobStatus
 _ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED, _S.TIMED_OUT, _S.LOST})
@@ -58,6 +63,17 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     **{status: frozenset() for status in _ENDED},
 }
 """Which states may follow a state, besides itself. A status that is not listed is refused."""
+
+_MARKS = {
+    _S.QUEUED: "◌",
+    _S.RUNNING: "◔",
+    _S.CANCELLING: "⊖",
+    _S.SUCCEEDED: "✔",
+    _S.FAILED: "✖",
+    _S.CANCELLED: "⊘",
+    _S.TIMED_OUT: "⧗",
+    _S.LOST: "⚡",
+}
 
 
 class Priority(StrEnum):

@@ -26,15 +26,15 @@ _ORDER = (
     JobStatus.SUCCEEDED,
     JobStatus.CANCELLED,
 )
-_MARKS: Mapping[JobStatus, tuple[str, str]] = {
-    JobStatus.QUEUED: ("◌", "#6e7781"),
-    JobStatus.RUNNING: ("◔", "#2f81f7"),
-    JobStatus.CANCELLING: ("⊖", "#b08800"),
-    JobStatus.SUCCEEDED: ("✔", "#2da44e"),
-    JobStatus.FAILED: ("✖", "#e5534b"),
-    JobStatus.TIMED_OUT: ("⧗", "#e5534b"),
-    JobStatus.LOST: ("⚡", "#b08800"),
-    JobStatus.CANCELLED: ("⊘", "#6e7781"),
+_COLOURS: Mapping[JobStatus, str] = {
+    JobStatus.QUEUED: "#6e7781",
+    JobStatus.RUNNING: "#2f81f7",
+    JobStatus.CANCELLING: "#b08800",
+    JobStatus.SUCCEEDED: "#2da44e",
+    JobStatus.FAILED: "#e5534b",
+    JobStatus.TIMED_OUT: "#e5534b",
+    JobStatus.LOST: "#b08800",
+    JobStatus.CANCELLED: "#6e7781",
 }
 
 
@@ -60,11 +60,10 @@ def html(store: JobStore) -> str:
 
 
 def _row(job: Job) -> str:
-    mark, colour = _MARKS[job.status]
     cell = "<td style='text-align:left;padding:1px 14px 1px 0;border:0;{}'>{}</td>"
     return (
         "<tr style='background:none'>"
-        + cell.format(f"color:{colour}", mark)
+        + cell.format(f"color:{_COLOURS[job.status]}", job.status.mark)
         + cell.format("font-weight:600", escape(job.label[:80]))
         + cell.format("", job.status.word)
         + cell.format("opacity:.8", escape(error_line(job) or ""))

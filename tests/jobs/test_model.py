@@ -67,6 +67,10 @@ def test_terminal_states_are_those_that_nothing_follows() -> None:
     assert set(TRANSITIONS) == set(JobStatus)
 
 
+def test_every_status_has_a_mark_of_its_own() -> None:
+    assert len({status.mark for status in JobStatus}) == len(JobStatus)
+
+
 def test_a_cancelled_job_is_no_failure() -> None:
     assert {status for status in JobStatus if status.is_failure} == {"FAILED", "TIMED_OUT", "LOST"}
 

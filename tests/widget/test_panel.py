@@ -300,35 +300,27 @@ def hasty_threads() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-@pytest.mark.usefixtures("hasty_threads")
-async def test_pages_may_come_and_go_on_other_threads_while_the_loop_ticks() -> None:
+async def test_a_page_may_go_on_another_thread_in_the_middle_of_a_tick() -> None:
     page = Page()
-    for number in range(100):
-        page.hello(f"quiet {number}")
-    stop = threading.Event()
+    byes: list[threading.Thread] = []
 
-    def come_and_go(name: str) -> None:
-        number = 0
-        while not stop.is_set():
-            page.panel.receive({"type": "alive", "page": f"{name}{number % 5}"})
-            page.panel.receive({"type": "bye", "page": f"{name}{(number + 2) % 5}"})
-            number += 1
+    class Pages(dict[str, float]):
+        def items(self) -> Any:
+            for item in super().items():
+                yield item
+                if not byes:
+                    bye = {"type": "bye", "page": "p1"}
+                    byes.append(threading.Thread(target=page.panel.receive, args=(bye,)))
+                    byes[0].start()
+                    byes[0].join(0.2)  # it has to wait for the tick
 
-    threads = [threading.Thread(target=come_and_go, args=(name,)) for name in "ab"]
-    for thread in threads:
-        thread.start()
-    try:
-        for version in range(1, 300):
-            page.merge("a", version, progress=version / 300)
-            page.panel.on_tick(0.0)
-            page.panel.flush()
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    page.hello()
+    page.panel._pages = Pages()
+    page.hello("p1")
+    page.hello("p2")
+    page.panel.on_tick(0.25)
+    byes[0].join()
 
-    assert page.rows["a"]["progress"] == 299 / 300
+    assert list(page.panel._pages) == ["p2"]
 
 
 @pytest.mark.usefixtures("hasty_threads")
