@@ -27,6 +27,7 @@ from jupyter_jobs.errors import (
 )
 from jupyter_jobs.jobs.requests import Command, Notebook
 from jupyter_jobs.widget import monitor as monitor_module
+from jupyter_jobs.widget import standin
 from jupyter_jobs.widget.monitor import JobMonitor, default_group
 from tests.support.backend import KEY, RunningBackend
 from tests.support.following import all_jobs, submit, until, until_blocking
@@ -256,7 +257,10 @@ async def test_a_job_that_is_nowhere_is_not_found(external_backend: RunningBacke
 # While a cell blocks the loop. These tests block it, too.
 
 
-async def test_a_result_arrives_in_a_cell_that_waits_for_it(backend: RunningBackend) -> None:
+async def test_a_result_arrives_in_a_cell_that_waits_for_it(
+    backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standin, "OVERDUE", 3600)  # the call alone tells that the loop is blocked
     monitor = of(backend, "blocking")
 
     assert monitor.submit(lambda a, b: a * b, 6, b=7).result(timeout=50) == 42
