@@ -7,6 +7,7 @@ widgets and sockets that it does not need.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from jupyter_jobs.worker import track as track
 
 __version__ = "0.1.0"
+
+# Quiet unless the user asks: without a handler, warnings would land in whatever cell runs.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOME = {
     "ApiKeyAuth": "appsync.auth",

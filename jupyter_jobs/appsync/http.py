@@ -294,7 +294,7 @@ def read_answer(
     said = redact("; ".join(str(e.get("message") or e.get("errorType")) for e in errors))
     if status == 401 or (status != 200 and _names(errors, "UnauthorizedException")):
         raise Unauthorized(
-            f"{host} refused the credentials: {said or 'no reason given'}; check the key or token in auth=",
+            f"{host} refused the credentials: {said.rstrip('.') or 'no reason given'}; check the key or token in auth=",
             host=host,
             request_id=request_id,
         )

@@ -24,7 +24,6 @@ from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
 __all__ = ["cancel", "demo", "list_jobs", "logs", "serve", "show", "submit"]
 
 _POLL = 0.5  # seconds between questions of --wait
-_LOG_PAGE = 5000
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -125,17 +124,11 @@ def show(args: argparse.Namespace) -> int:
 def logs(args: argparse.Namespace) -> int:
     """Print what a job has printed, its standard error on ours."""
     with _api(args) as api:
-        job_id, after = _find(api, args)["id"], None
-        while True:
-            limit = args.tail or _LOG_PAGE
-            page = api.run_sync(calls.logs(job_id, after=after, tail=args.tail, limit=limit))
-            lines = page["lines"] or []
-            for line in lines:
-                stream = sys.stderr if line["stream"] == "stderr" else sys.stdout
-                print(_plain(line["text"]), file=stream)
-            if len(lines) < _LOG_PAGE or args.tail is not None:
-                return 0
-            after = lines[-1]["seq"]
+        lines = api.drive_sync(calls.read_log(_find(api, args)["id"], args.tail))
+    for line in lines:
+        stream = sys.stderr if line["stream"] == "stderr" else sys.stdout
+        print(_plain(line["text"]), file=stream)
+    return 0
 
 
 def cancel(args: argparse.Namespace) -> int:

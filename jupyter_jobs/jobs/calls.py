@@ -30,6 +30,7 @@ from jupyter_jobs.jobs.model import JobStatus
 
 __all__ = [
     "BATCH",
+    "LOG_PAGE",
     "PAGE",
     "Body",
     "Call",
@@ -39,6 +40,7 @@ __all__ = [
     "get_many",
     "logs",
     "page",
+    "read_log",
     "result",
     "submit",
 ]
@@ -47,6 +49,7 @@ Body = Mapping[str, Any]
 T = TypeVar("T")
 
 PAGE = 1000  # jobs a listJobs page
+LOG_PAGE = 5000  # lines of a job's output a page
 BATCH = 100  # getJob fields in one document; AppSync allows 10,000 resolvers a request
 
 
@@ -87,6 +90,22 @@ def logs(
     window = {"after": after, "tail": tail, "limit": limit}
     variables = {"id": id_} | {key: value for key, value in window.items() if value is not None}
     return Call(operations.JOB_LOGS, variables, lambda data: data["jobLogs"], job_id=id_)
+
+
+def read_log(id_: str, tail: int | None = None) -> Generator[Call[Any], Any, list[Body]]:
+    """Yield the calls that read a job's output, all that was kept or its last lines; return the lines.
+
+    A page may be short before the end: where the size limit dropped lines, and where lines are long.
+    """
+    if tail is not None and tail <= LOG_PAGE:
+        answer = yield logs(id_, tail=tail, limit=max(tail, 1))
+        return (answer["lines"] or [])[-tail:] if tail > 0 else []
+    lines: list[Body] = []
+    while True:
+        answer = yield logs(id_, after=lines[-1]["seq"] if lines else None, limit=LOG_PAGE)
+        if not answer["lines"]:
+            return lines if tail is None else lines[-tail:]
+        lines += answer["lines"]
 
 
 def result(id_: str) -> Call[Body]:

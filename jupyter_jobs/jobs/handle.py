@@ -37,7 +37,6 @@ __all__ = ["JobHandle", "JobOwner", "LogLine"]
 
 T = TypeVar("T")
 
-_LOG_PAGE = 5000
 _STORED: Any = object()  # stands for a value that is still with the server
 
 
@@ -153,17 +152,8 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
         Args:
             tail: Only so many of the last lines; None for all that the size limit kept.
         """
-        if tail is not None and tail <= _LOG_PAGE:
-            return self._log_page(tail=tail)
-        lines = page = self._log_page()
-        while len(page) == _LOG_PAGE:
-            page = self._log_page(after=page[-1].seq)
-            lines = lines + page
-        return lines if tail is None else lines[-tail:]
-
-    def _log_page(self, **window: int) -> list[LogLine]:
-        page = self._owner.api.run_sync(calls.logs(self.id, limit=_LOG_PAGE, **window))
-        return [LogLine(**line) for line in page["lines"] or ()]
+        lines = self._owner.api.drive_sync(calls.read_log(self.id, tail))
+        return [LogLine(**line) for line in lines]
 
     def add_done_callback(self, fn: Callable[[concurrent.futures.Future[T]], object]) -> None:
         """Call `fn(job)` once it has ended, on the thread of the monitor's event loop.

@@ -240,7 +240,7 @@ def test_cancel_tells_the_state_that_came_of_it(
 def test_logs_keep_the_streams_apart_and_come_whole_or_their_end(
     works: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "_LOG_PAGE", 10)
+    monkeypatch.setattr(calls, "LOG_PAGE", 10)
     program = "import sys\nfor n in range(25): print(n)\nprint('oh', file=sys.stderr)"
     id_ = works("submit", "--wait", "--", sys.executable, "-u", "-c", program)[1].strip()
 

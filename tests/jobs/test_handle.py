@@ -16,7 +16,7 @@ from jupyter_jobs.errors import (
     MonitorClosed,
     ResultUnavailable,
 )
-from jupyter_jobs.jobs import handle
+from jupyter_jobs.jobs import calls, handle
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import Job
@@ -375,7 +375,7 @@ async def test_a_failure_brings_the_jobs_traceback_and_last_lines(client: JobCli
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(handle, "_LOG_PAGE", 10)
+    monkeypatch.setattr(calls, "LOG_PAGE", 10)
     return iter([None])
 
 
@@ -393,6 +393,17 @@ async def test_logs_come_whole_or_their_end(client: JobClient) -> None:
     assert await asyncio.to_thread(read, 10) == everything[-10:]
     assert await asyncio.to_thread(read, 12) == everything[-12:]
     assert [line.seq for line in await asyncio.to_thread(job.logs)] == list(range(1, 26))
+
+
+async def test_logs_go_on_behind_what_the_size_limit_dropped(client: JobClient) -> None:
+    job = await client.submit(Command.shell("seq -f '%099.0f' 150000"))  # 15 MB
+    await job
+    lines = await asyncio.to_thread(job.logs)
+
+    assert (lines[0].seq, lines[-1].seq) == (1, 150_000)
+    assert int(lines[-1].text) == 150_000
+    assert len(lines) < 150_000
+    assert len(await asyncio.to_thread(lambda: job.logs(tail=7000))) == 7000
 
 
 async def test_a_log_line_tells_its_stream(client: JobClient) -> None:
