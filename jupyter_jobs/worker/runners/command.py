@@ -15,9 +15,11 @@ def run(work: Work) -> Never:
     os.environ.update(work.payload.get("env") or {})
     line = work.payload.get("shell")
     args = ["/bin/sh", "-c", line] if line is not None else list(work.payload["args"])
-    # Python ignores the last two, and programs would inherit that.
-    for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Python ignores two, a shell in the background two more (bash(1), SIGNALS); programs would inherit that.
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     try:
         os.execvp(args[0], args)
     except OSError as error:

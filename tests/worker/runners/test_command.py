@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,11 @@ def test_the_environment_is_added_to(tmp_path: Path) -> None:
 
 
 def test_a_program_ignores_no_signal_that_it_would_not_ignore_from_a_shell(tmp_path: Path) -> None:
-    run_shim(tmp_path / "job", "COMMAND", {"args": ["grep", "SigIgn", "/proc/self/status"]})
+    quit_before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # as a shell does in the background
+    try:
+        run_shim(tmp_path / "job", "COMMAND", {"args": ["grep", "SigIgn", "/proc/self/status"]})
+    finally:
+        signal.signal(signal.SIGQUIT, quit_before)
 
     (_, line), *_ = log_of(tmp_path / "job")
     assert int(line.split()[1], 16) == 0
