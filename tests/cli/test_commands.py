@@ -274,23 +274,24 @@ def test_nothing_that_a_job_prints_steers_the_terminal(works: Run) -> None:
     assert out == "a[2J]0;titlebc31m\n"
 
 
-def shell(line: str, backend: RunningBackend) -> subprocess.CompletedProcess[str]:
-    environ = {"JUPYTER_JOBS_ENDPOINT": backend.http, "JUPYTER_JOBS_API_KEY": backend.key}
-    return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", line],
-        env={**os.environ, **environ, "PY": sys.executable},
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_causes_no_complaint(
+    external_backend: RunningBackend, unbuffered: str
+) -> None:
+    submit(external_backend, "piped")
+
+    ran = subprocess.run(
+        ["bash", "-c", '"$0" -m jupyter_jobs.cli list --json | true', sys.executable],
+        env={
+            **os.environ,
+            "JUPYTER_JOBS_ENDPOINT": external_backend.http,
+            "JUPYTER_JOBS_API_KEY": external_backend.key,
+            "PYTHONUNBUFFERED": unbuffered,
+        },
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
     )
-
-
-def test_a_reader_that_has_seen_enough_causes_no_complaint(
-    external_backend: RunningBackend,
-) -> None:
-    submit(external_backend, "piped")
-
-    ran = shell("$PY -m jupyter_jobs.cli list --json | true", external_backend)
     assert ran.stderr == ""
 
 
