@@ -79,9 +79,8 @@ def _split(url: str, scheme: str, what: str) -> SplitResult:
     except ValueError as exc:
         raise ConfigurationError(f"{what} cannot be read: {exc}") from exc
     if parts.scheme not in (scheme, secure) or not hostname:
-        raise ConfigurationError(
-            f"{what} must begin with {secure}:// and name a host, not {parts.scheme or 'nothing'}://…"
-        )
+        found = f", not {parts.scheme}://" if parts.scheme and hostname else ""
+        raise ConfigurationError(f"{what} must begin with {secure}:// and name a host{found}")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError(
             f"{what} of {hostname} holds a user, a query or a fragment; credentials belong into auth="
