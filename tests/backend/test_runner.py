@@ -217,6 +217,18 @@ def test_a_cancelled_job_is_cancelling_until_its_tree_is_gone(
     assert not any(process.is_running() for process in tree)
 
 
+def test_a_cancel_that_catches_the_shim_unprepared_is_a_cancel(backend: RunningBackend) -> None:
+    id_ = submit(backend, "COMMAND", {"shell": "trap '' TERM; echo ready; sleep 600"})
+    wait(backend, id_, says("ready"))
+    shim, tree = tree_of(backend, id_)
+
+    ask(backend, CANCEL_JOB, id=id_)
+    shim.kill()  # as TERM does before the shim has a handler for it
+
+    assert ended(backend, id_)["status"] == "CANCELLED"
+    assert psutil.wait_procs(tree, PATIENCE_S)[1] == []
+
+
 def test_work_that_listens_is_cancelled_without_a_kill(backend: RunningBackend) -> None:
     line = "trap 'echo cleaning up; exit 1' TERM; echo ready; sleep 600 & wait"
     id_ = submit(backend, "COMMAND", {"shell": line})
