@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from jupyter_jobs.cli import demo
 from tests.support.own_folders import own_folders
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +63,7 @@ def test_the_wheel_holds_all_that_is_not_python(wheel: Path) -> None:
     assert {
         "jupyter_jobs/jobs/schema.graphql",
         "jupyter_jobs/py.typed",
+        *(f"jupyter_jobs/static/{name}" for name in demo.NOTEBOOKS),
         "jupyter_jobs/static/widget.css",
         "jupyter_jobs/static/widget.js",
     } <= held

@@ -18,8 +18,9 @@ from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.requests import Command, Notebook
 from jupyter_jobs.worker import track
 
-__all__ = ["open_lab", "run"]
+__all__ = ["NOTEBOOKS", "open_lab", "run"]
 
+NOTEBOOKS = ("01_quickstart.ipynb", "report.ipynb")
 _STEPS = "import time\nfor step in range(1, 7):\n    print(f'step {step} of 6', flush=True)\n    time.sleep(0.3)\n"
 
 
@@ -116,16 +117,14 @@ def _notebook(folder: Path) -> Notebook:
 
 
 def open_lab() -> int:
-    """Open a copy of the quickstart notebook, in the present folder, in JupyterLab."""
+    """Copy the quickstart notebook, and the one that it submits, into the present folder and open it in JupyterLab."""
     package = Path(__file__).parent.parent
-    sources = (
-        package / "static" / "quickstart.ipynb",
-        package.parent / "notebooks" / "01_quickstart.ipynb",
-    )
-    copy = Path("quickstart.ipynb")
-    if not copy.exists():
-        shutil.copy(next(source for source in sources if source.exists()), copy)
+    sources = (package / "static", package.parent / "notebooks")  # of a wheel, of a checkout
+    source = next(folder for folder in sources if (folder / NOTEBOOKS[0]).exists())
+    for name in NOTEBOOKS:
+        if not Path(name).exists():
+            shutil.copy(source / name, name)
     try:
-        return subprocess.call([sys.executable, "-m", "jupyterlab", str(copy)])
+        return subprocess.call([sys.executable, "-m", "jupyterlab", NOTEBOOKS[0]])
     except KeyboardInterrupt:
         return 130

@@ -54,11 +54,12 @@ def test_the_lab_opens_a_copy_of_the_quickstart_and_keeps_one_that_was_changed(
     monkeypatch.setattr(subprocess, "call", call)
 
     assert demo.open_lab() == 7
-    assert opened == [["-m", "jupyterlab", "quickstart.ipynb"]]
-    assert "JobMonitor()" in Path("quickstart.ipynb").read_text("utf-8")
-    Path("quickstart.ipynb").write_text("mine")
+    assert opened == [["-m", "jupyterlab", demo.NOTEBOOKS[0]]]
+    assert "JobMonitor()" in Path(demo.NOTEBOOKS[0]).read_text("utf-8")
+    assert set(os.listdir()) == set(demo.NOTEBOOKS)
+    Path(demo.NOTEBOOKS[0]).write_text("mine")
     demo.open_lab()
-    assert Path("quickstart.ipynb").read_text() == "mine"
+    assert Path(demo.NOTEBOOKS[0]).read_text() == "mine"
 
 
 def test_an_interrupted_lab_is_an_interrupted_command(
