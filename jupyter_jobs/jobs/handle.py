@@ -83,6 +83,8 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
         self.id = id_
         self._owner = owner
         self._settling = threading.Lock()
+        self._awaiting: set[asyncio.Future[None]] = set()
+        super().add_done_callback(self._wake_awaiting)
 
     @property
     def record(self) -> Job:
@@ -202,14 +204,21 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
         return self._wait().__await__()
 
     async def _wait(self) -> T:
-        loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-        # Not wrap_future: that hands a cancelled await on to the job.
-        super().add_done_callback(lambda _: call_soon(loop, _complete, ended))
-        await ended
+        # Not wrap_future: that hands a cancelled await on to the job, and leaves a callback behind.
+        ended = asyncio.get_running_loop().create_future()
+        self._awaiting.add(ended)
+        try:
+            if not self.done():
+                await ended
+        finally:
+            self._awaiting.discard(ended)
         if super().exception() is None and super().result() is _STORED:
             return await asyncio.to_thread(self._fetch)
         return super().result()
+
+    def _wake_awaiting(self, _: object) -> None:
+        for ended in tuple(self._awaiting):
+            call_soon(ended.get_loop(), _complete, ended)
 
     def _fetch(self) -> T:
         if not self._owner.api.wire.endpoint.is_loopback:

@@ -214,6 +214,7 @@ async def test_giving_up_an_await_leaves_the_job_alone(
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        assert job._awaiting == set()
         answer = external_backend.execute(f'{{ getJob(id: "{job.id}") {{ status }} }}')
         assert answer["data"]["getJob"]["status"] == "RUNNING"
         assert not job.done()
