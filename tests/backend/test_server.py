@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def test_folders_and_files_are_for_their_owner_alone(tmp_path: Path) -> None:
             SUBMIT_JOB,
             {"input": {"request": "x", "kind": "COMMAND", "payload": '{"shell": "true"}'}},
         )
+        while backend.stats()["jobs"] != {"SUCCEEDED": 1}:  # files come and go while it runs
+            time.sleep(0.02)
 
         for path in [tmp_path / "backend", *(tmp_path / "backend").rglob("*")]:
             assert path.stat().st_mode & 0o077 == 0, path
