@@ -48,12 +48,10 @@ directive @aws_subscribe(mutations: [String!]!) on FIELD_DEFINITION
 """
 PARAMS_LIMIT = 100 * 1024  # bytes of params; with all else of a job it must fit an event
 PAGE_LIMIT = 1000  # jobs a page
-_DOCUMENTS = 100  # that are kept after reading
 LOG_PAGE_LIMIT = 10_000  # lines a page
 _ROOM = 16 * 1024  # bytes of an event that a new job leaves for its progress and a short error
-_REMEMBERED = (
-    8 * 1024
-)  # characters of a document that is parsed once; clients send few, over and over
+_DOCUMENTS = 100  # that are kept after reading
+_SHORT = 8 * 1024  # characters of a document that may be kept
 _EMPTY = dict.fromkeys(WIRE_NAMES.values())
 
 Publish = Callable[[str, dict[str, Any]], None]
@@ -73,24 +71,19 @@ class Api:
     Args:
         repository: The jobs.
         runner: Runs them.
-        external: Whether named requests wait for workers elsewhere.
         publish: Is given each mutation field's name and what it came to, as the caller selected it.
     """
 
-    def __init__(
-        self, repository: Repository, runner: Runner, *, external: bool, publish: Publish
-    ) -> None:
+    def __init__(self, repository: Repository, runner: Runner, *, publish: Publish) -> None:
         self._repository = repository
         self._runner = runner
-        self._external = external
         self._publish = publish
         self._schema = build()
-        self._read = functools.lru_cache(maxsize=64)(self._parse)
         roots = (self._schema.query_type, self._schema.mutation_type)
         for name, field in ((n, f) for root in roots if root for n, f in root.fields.items()):
             field.resolve = getattr(self, f"_{_snake(name)}")
         # Clients send the same few documents again and again; reading one takes longer than executing it.
-        self._read = functools.lru_cache(_DOCUMENTS)(self._read_anew)
+        self._read = functools.lru_cache(_DOCUMENTS)(self._parse)
 
     async def execute(
         self,
@@ -108,7 +101,7 @@ class Api:
             operation_name: Which of several operations.
             inside: Fields of a job that only this process may write, for `updateJob`.
         """
-        read = self._read if len(query) <= _REMEMBERED else self._read.__wrapped__
+        read = self._read if len(query) <= _SHORT else self._parse
         try:
             document, invalid = read(query)
         except GraphQLError as error:
@@ -136,10 +129,6 @@ class Api:
         return {"data": answer.data} | ({"errors": errors} if errors else {})
 
     def _parse(self, query: str) -> tuple[DocumentNode, list[GraphQLError]]:
-        document = parse(query)
-        return document, validate(self._schema, document)
-
-    def _read_anew(self, query: str) -> tuple[DocumentNode, list[GraphQLError]]:
         document = parse(query)
         return document, validate(self._schema, document)
 

@@ -108,7 +108,7 @@ async def _serve(
     runner = Runner(
         repository, folder, external=options.external, slots=options.slots or os.cpu_count() or 1
     )
-    api = Api(repository, runner, external=options.external, publish=topics.publish)
+    api = Api(repository, runner, publish=topics.publish)
     backend = Backend(
         api,
         topics,

@@ -110,11 +110,6 @@ class PanelState:
         """Note that a job changed. From any thread."""
         self._dirty.add(id_)
 
-    @property
-    def dirty(self) -> bool:
-        """Whether any job changed since the last message."""
-        return bool(self._dirty)
-
     def snapshot(self, connection: Mapping[str, Any], backend: str, now_ms: int) -> dict[str, Any]:
         """Return the message that tells everything."""
         self._dirty = set()

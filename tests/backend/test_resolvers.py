@@ -33,7 +33,6 @@ class Backend:
         self.api = Api(
             self.repository,
             runner,
-            external=True,
             publish=lambda name, body: self.published.append((name, body)),
         )
 
