@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from jupyter_jobs.errors import ConfigurationError
 
-__all__ = ["Endpoint"]
+__all__ = ["Endpoint", "is_loopback"]
 
 _APPSYNC = re.compile(r"[^.]+\.appsync-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 
@@ -65,7 +65,7 @@ class Endpoint:
             realtime=realtime,
             host=host,
             region=match["region"] if match else None,
-            is_loopback=_is_loopback(parts.hostname or ""),
+            is_loopback=is_loopback(parts.hostname or ""),
         )
 
 
@@ -89,7 +89,7 @@ def _split(url: str, scheme: str, what: str) -> SplitResult:
         raise ConfigurationError(
             f"{hostname} is the real-time host; use the GraphQL URL, with .appsync-api. in it"
         )
-    if parts.scheme == scheme and not _is_loopback(hostname):
+    if parts.scheme == scheme and not is_loopback(hostname):
         raise ConfigurationError(
             f"{what} of {hostname} would send its key in the clear; use {secure}://"
         )
@@ -99,7 +99,8 @@ def _split(url: str, scheme: str, what: str) -> SplitResult:
     return parts._replace(netloc=parts.netloc.lower(), path=path)
 
 
-def _is_loopback(hostname: str) -> bool:
+def is_loopback(hostname: str) -> bool:
+    """Return whether a host name, or an address without brackets, is this machine's own by definition."""
     if hostname == "localhost":
         return True
     try:

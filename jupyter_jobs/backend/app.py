@@ -6,7 +6,6 @@ loopback as its host, and a page of another origin is refused: a web page in the
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import time
 import uuid
@@ -23,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from jupyter_jobs.appsync.auth import Verifier
+from jupyter_jobs.appsync.endpoint import is_loopback
 from jupyter_jobs.backend.resolvers import Api
 from jupyter_jobs.backend.session import Session, Timing, unauthorized
 from jupyter_jobs.backend.topics import Topics
@@ -153,7 +153,7 @@ class _Guard:
                 MutableHeaders(scope=message)["x-amzn-RequestId"] = str(uuid.uuid4())
             await send(message)
 
-        if self._loopback and not _is_loopback(host):
+        if self._loopback and not is_loopback(urlsplit(f"//{host}").hostname or ""):
             await self._refuse(scope, receive, numbered, "Host is not this machine's loopback.")
         elif origin is not None and urlsplit(origin).netloc != host:
             await self._refuse(scope, receive, numbered, "Origin is not this server's own.")
@@ -166,13 +166,3 @@ class _Guard:
             await WebSocket(scope, receive, send).send_denial_response(response)
         else:
             await response(scope, receive, send)
-
-
-def _is_loopback(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -36,6 +36,7 @@ from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.serial import SerialExecutor
 from jupyter_jobs.backend.topics import EVENT_LIMIT, event_size
 from jupyter_jobs.jobs.model import WIRE_NAMES, JobKind, Priority
+from jupyter_jobs.jobs.requests import PARAMS_LIMIT
 
 __all__ = ["Api", "build"]
 
@@ -46,7 +47,6 @@ scalar AWSJSON
 scalar AWSDateTime
 directive @aws_subscribe(mutations: [String!]!) on FIELD_DEFINITION
 """
-PARAMS_LIMIT = 100 * 1024  # bytes of params; with all else of a job it must fit an event
 PAGE_LIMIT = 1000  # jobs a page
 LOG_PAGE_LIMIT = 10_000  # lines a page
 _ROOM = 16 * 1024  # bytes of an event that a new job leaves for its progress and a short error

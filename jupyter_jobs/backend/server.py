@@ -23,6 +23,7 @@ import uvicorn
 
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.auth import ApiKeyVerifier
+from jupyter_jobs.appsync.endpoint import is_loopback
 from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.resolvers import Api, build
@@ -84,7 +85,7 @@ def serve(options: Options) -> int:
     os.umask(0o077)
     # Not given to jobs, who inherit this environment.
     key = os.environ.pop(KEY_VARIABLE, "")
-    if not _is_loopback(options.host):
+    if not is_loopback(options.host):
         raise ConfigurationError(
             f"refusing to listen on {options.host}: this backend runs what it is sent, and speaks without TLS; "
             "bind 127.0.0.1 and reach it through a tunnel"
@@ -271,7 +272,3 @@ def _only_one(folder: Path) -> Iterator[None]:
                 f"another backend serves {folder}; choose another folder with --data-dir"
             ) from None
         yield
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host == "::1" or host.startswith("127.")

@@ -25,7 +25,7 @@ from jupyter_jobs._redact import redact, redact_mapping
 from jupyter_jobs.errors import InvalidJob, NotSupported
 from jupyter_jobs.jobs.model import JobKind, Priority
 
-__all__ = ["OPTIONS", "Command", "Notebook", "Request", "submit_input"]
+__all__ = ["OPTIONS", "PARAMS_LIMIT", "Command", "Notebook", "Request", "submit_input"]
 
 OPTIONS = frozenset({"priority", "name", "params"})
 """The keywords of `submit` that are its own; all others are the function's."""

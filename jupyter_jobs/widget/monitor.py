@@ -117,7 +117,7 @@ class JobMonitor(anywidget.AnyWidget):
         self._ticked_at = time.monotonic()
         super().__init__()
         self.on_msg(lambda _widget, message, _buffers: self._panel.receive(message))
-        self._client.store.observe(self._job_changed)
+        self._client.store.observe(self._renew_soon)
         self._client.watch(self._renew_soon)
         call_soon(self._home, self._start)
         JobMonitor._monitors[self._key] = self
@@ -300,10 +300,7 @@ class JobMonitor(anywidget.AnyWidget):
     def _tell_page(self, message: Mapping[str, Any]) -> None:
         self.send(message)
 
-    def _job_changed(self, *_: object) -> None:
-        self._summary_stale = True
-
-    def _renew_soon(self) -> None:
+    def _renew_soon(self, *_: object) -> None:
         self._summary_stale = True
 
     def _renew(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.backend.repository import Repository
-from jupyter_jobs.backend.resolvers import PARAMS_LIMIT, Api
+from jupyter_jobs.backend.resolvers import Api
 from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.topics import EVENT_LIMIT
 from jupyter_jobs.jobs.model import WIRE_NAMES
@@ -21,6 +21,7 @@ from jupyter_jobs.jobs.operations import (
     SUBMIT_JOB,
     UPDATE_JOB,
 )
+from jupyter_jobs.jobs.requests import PARAMS_LIMIT
 
 
 class Backend:
