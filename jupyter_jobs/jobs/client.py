@@ -6,89 +6,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar, overload
 
 from jupyter_jobs._loop import Tasks, call_soon
-from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth
+from jupyter_jobs.appsync.auth import Auth
 from jupyter_jobs.appsync.client import AppSyncClient, ConnectionState, ConnectionStatus
-from jupyter_jobs.appsync.endpoint import Endpoint
-from jupyter_jobs.errors import ConfigurationError, JobNotFound, MonitorClosed
+from jupyter_jobs.errors import JobNotFound, MonitorClosed
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.calls import Body, JobApi
-from jupyter_jobs.jobs.embedded import ensure_backend
 from jupyter_jobs.jobs.feed import JobFeed, Reconciler
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobStatus, Priority
 from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
 from jupyter_jobs.jobs.store import JobStore
+from jupyter_jobs.jobs.target import Target, find_target
 
-__all__ = ["JobClient", "Target", "find_target"]
+__all__ = ["JobClient"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where jobs go: an endpoint and the means to be let in.
-
-    Attributes:
-        endpoint: The API.
-        auth: Shows who asks.
-        revive: Starts the embedded backend again, at the same address, when it is gone; None for an API elsewhere.
-    """
-
-    endpoint: Endpoint
-    auth: Auth
-    revive: Callable[[], object] | None = None
-
-    @property
-    def name(self) -> str:
-        """What readers see: `this machine`, or the host."""
-        return "this machine" if self.endpoint.is_loopback else self.endpoint.host
-
-
-def find_target(endpoint: str | None = None, auth: Auth | None = None) -> Target:
-    """Return where jobs go: the arguments, else the environment, else the embedded backend, started if need be.
-
-    Args:
-        endpoint: HTTPS URL of an AppSync API; default `JUPYTER_JOBS_ENDPOINT`, else the embedded backend.
-        auth: How to be let in; default the API key in `JUPYTER_JOBS_API_KEY`.
-
-    Raises:
-        ConfigurationError: The URL cannot be one of AppSync's, or nothing says how to be let in.
-        BackendUnavailable: The embedded backend does not start.
-    """
-    endpoint = endpoint or os.environ.get("JUPYTER_JOBS_ENDPOINT") or None
-    if auth is not None and not isinstance(auth, Auth):
-        raise ConfigurationError(
-            'auth= takes ApiKeyAuth("…") or TokenAuth(…), not a bare ' + type(auth).__name__
-        )
-    if endpoint is None:
-        if auth is not None:
-            raise ConfigurationError(
-                "auth= needs an endpoint; the embedded backend brings its own key"
-            )
-        backend = ensure_backend()
-        return Target(
-            Endpoint.parse(backend.http, realtime_url=backend.realtime),
-            ApiKeyAuth(backend.key),
-            revive=ensure_backend,
-        )
-    if auth is None:
-        key = os.environ.get("JUPYTER_JOBS_API_KEY")
-        if not key:
-            raise ConfigurationError(
-                "this endpoint needs a key or token: pass auth=ApiKeyAuth(…) or auth=TokenAuth(…), "
-                "or set JUPYTER_JOBS_API_KEY"
-            )
-        auth = ApiKeyAuth(key)
-    return Target(Endpoint.parse(endpoint), auth)
 
 
 class JobClient:

@@ -18,10 +18,11 @@ from jupyter_jobs._loop import Tasks, call_soon, loop_thread
 from jupyter_jobs.appsync.auth import Auth
 from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.client import JobClient, find_target
+from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import Priority
 from jupyter_jobs.jobs.requests import Command, Notebook, Request
+from jupyter_jobs.jobs.target import find_target
 from jupyter_jobs.widget import fallback
 from jupyter_jobs.widget.actions import perform
 from jupyter_jobs.widget.panel import Panel

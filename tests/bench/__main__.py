@@ -23,9 +23,10 @@ from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.client import JobClient, Target
+from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.operations import ON_JOB_UPDATE, SUBMIT_JOB, UPDATE_JOB
+from jupyter_jobs.jobs.target import Target
 from tests.bench.flood import FRAMES, JOBS
 from tests.support.backend import RunningBackend, running_backend
 

@@ -12,8 +12,9 @@ from jupyter_jobs._loop import call_soon
 from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.jobs.calls import PAGE
-from jupyter_jobs.jobs.client import JobClient, Target
+from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.operations import LIST_JOBS, SUBMIT_JOB
+from jupyter_jobs.jobs.target import Target
 from tests.support.backend import PATIENCE_S, RunningBackend
 
 __all__ = ["PATIENCE_S", "all_jobs", "following", "submit", "target", "until", "until_blocking"]
