@@ -21,7 +21,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from jupyter_jobs.appsync.auth import Verifier
+from jupyter_jobs.appsync.auth import NO_CREDENTIALS, Purpose, Verifier, read_authorization
 from jupyter_jobs.appsync.endpoint import is_loopback
 from jupyter_jobs.backend.resolvers import Api
 from jupyter_jobs.backend.session import Session, Timing, unauthorized
@@ -78,10 +78,8 @@ class Backend:
 
     async def _graphql(self, request: Request) -> Response:
         self.active_at = time.monotonic()
-        try:
-            self._verifier.verify(request.headers)
-        except Unauthorized as error:
-            return _refusal(401, **unauthorized(error))
+        if read_authorization((), {}, request.headers) is None:
+            return _refusal(401, **unauthorized(Unauthorized(NO_CREDENTIALS)))
         body = b""
         async for chunk in request.stream():
             body += chunk
@@ -91,6 +89,10 @@ class Backend:
                     "PayloadTooLarge",
                     f"A request may have {BODY_LIMIT:,} bytes, this one has more.",
                 )
+        try:
+            self._verifier.verify(request.headers, Purpose.REQUEST, body)
+        except Unauthorized as error:
+            return _refusal(401, **unauthorized(error))
         try:
             asked = json.loads(body)
             query, variables = asked["query"], asked.get("variables")
@@ -114,7 +116,7 @@ class Backend:
 
     async def _show_stats(self, request: Request) -> Response:
         try:
-            self._verifier.verify(request.headers)
+            self._verifier.verify(request.headers, Purpose.REQUEST, b"")
         except Unauthorized as error:
             return _refusal(401, **unauthorized(error))
         counts = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from jupyter_jobs.appsync.auth import Verifier, read_authorization
+from jupyter_jobs.appsync.auth import NO_CREDENTIALS, Purpose, Verifier, read_authorization
 from jupyter_jobs.appsync.messages import SUBPROTOCOL, Start, Stop
 from jupyter_jobs.appsync.protocol import ServerConnection
 from jupyter_jobs.backend.topics import RefusedStart, Subscriber, Topics
@@ -80,7 +80,7 @@ class Session:
         offered = socket.scope["subprotocols"]
         found = read_authorization(offered, socket.query_params, socket.headers)
         if SUBPROTOCOL not in offered or found is None:
-            missing = Unauthorized("Valid authorization header not provided.")
+            missing = Unauthorized(NO_CREDENTIALS)
             await socket.send_denial_response(
                 JSONResponse(
                     {"errors": [unauthorized(missing)]},
@@ -91,7 +91,7 @@ class Session:
             return False
         await socket.accept(subprotocol=SUBPROTOCOL)
         try:
-            self._verifier.verify(found)
+            self._verifier.verify(found, Purpose.CONNECT, b"{}")
         except Unauthorized as error:
             self._protocol.reject([{**unauthorized(error), "errorCode": 401}])
         self._protocol.tick(time.monotonic())
@@ -108,7 +108,9 @@ class Session:
     def _start(self, start: Start) -> None:
         try:
             self._verifier.verify(
-                {name.lower(): value for name, value in start.authorization.items()}
+                {name.lower(): value for name, value in start.authorization.items()},
+                Purpose.START,
+                start.data.encode(errors="surrogatepass"),
             )
             subscriber = self._topics.read(start.data, self._deliver(start.id))
         except Unauthorized as error:

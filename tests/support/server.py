@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from websockets.asyncio.server import ServerConnection as WebSocket
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from jupyter_jobs.appsync.auth import ApiKeyVerifier, Verifier, read_authorization
+from jupyter_jobs.appsync.auth import ApiKeyVerifier, Purpose, Verifier, read_authorization
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.protocol import ServerConnection, Start
 from jupyter_jobs.errors import Unauthorized
@@ -162,7 +162,7 @@ class FakeAppSync:
         if self.talk is not None:
             return await self.talk(websocket)
         try:
-            self._verify(authorization or {}, peer.machine.reject)
+            self._verify(authorization or {}, Purpose.CONNECT, "{}", peer.machine.reject)
             await peer.flush()
             peer.machine.tick(asyncio.get_running_loop().time())
             async for text in websocket:
@@ -171,7 +171,7 @@ class FakeAppSync:
                     if isinstance(event, Start):
                         peer.starts.append(event)
                         refuse = partial(peer.machine.refuse, event.id)
-                        if self._verify(event.authorization, refuse):
+                        if self._verify(event.authorization, Purpose.START, event.data, refuse):
                             self.on_start(peer, event)
                 await peer.flush()
                 await self._notify()
@@ -180,9 +180,15 @@ class FakeAppSync:
         finally:
             await self._notify()
 
-    def _verify(self, headers: Any, refuse: Callable[[list[dict[str, Any]]], object]) -> bool:
+    def _verify(
+        self,
+        headers: Mapping[str, str],
+        purpose: Purpose,
+        body: str,
+        refuse: Callable[[list[dict[str, Any]]], object],
+    ) -> bool:
         try:
-            self.verifier.verify(headers)
+            self.verifier.verify(_lower(headers), purpose, body.encode())
         except Unauthorized as exc:
             refuse([{**UNAUTHORIZED, "message": str(exc)}])
             return False
@@ -235,6 +241,10 @@ def in_thread(server: FakeAppSync) -> Iterator[Callable[[Coroutine[Any, Any, Any
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _offered(request: Request) -> list[str]:

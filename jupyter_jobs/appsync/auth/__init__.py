@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from jupyter_jobs.appsync.auth.api_key import ApiKeyAuth, ApiKeyVerifier
 from jupyter_jobs.appsync.auth.base import (
+    NO_CREDENTIALS,
     AnyOf,
     Attempt,
     Auth,
@@ -24,6 +25,7 @@ from jupyter_jobs.appsync.auth.token import TokenAuth, TokenVerifier
 
 __all__ = [
     "AUTH_MODES",
+    "NO_CREDENTIALS",
     "AnyOf",
     "ApiKeyAuth",
     "ApiKeyVerifier",

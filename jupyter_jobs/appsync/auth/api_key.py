@@ -6,7 +6,13 @@ import hmac
 from collections.abc import Hashable, Iterable, Mapping
 from hashlib import sha256
 
-from jupyter_jobs.appsync.auth.base import BAD_CREDENTIALS, NO_CREDENTIALS, Attempt, visible_ascii
+from jupyter_jobs.appsync.auth.base import (
+    BAD_CREDENTIALS,
+    NO_CREDENTIALS,
+    Attempt,
+    Purpose,
+    visible_ascii,
+)
 from jupyter_jobs.errors import Unauthorized
 
 __all__ = ["ApiKeyAuth", "ApiKeyVerifier"]
@@ -44,7 +50,7 @@ class ApiKeyVerifier:
     def __init__(self, keys: Iterable[str]) -> None:
         self._keys = [key.encode() for key in keys]
 
-    def verify(self, headers: Mapping[str, str]) -> None:
+    def verify(self, headers: Mapping[str, str], purpose: Purpose, body: bytes) -> None:
         """Return if `x-api-key` is one of the keys."""
         key = headers.get("x-api-key")
         if key is None:

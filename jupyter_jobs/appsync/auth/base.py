@@ -48,11 +48,13 @@ class Attempt:
         purpose: Opening the connection, starting a subscription, or one HTTP request.
         endpoint: The API.
         body: The exact text that is sent: the request's body, a start's `payload.data`, or `{}` to connect.
+        renew: Whether credentials from before were refused: fresh ones are wanted, not kept ones.
     """
 
     purpose: Purpose
     endpoint: Endpoint
     body: str = "{}"
+    renew: bool = False
 
 
 @runtime_checkable
@@ -70,11 +72,13 @@ class Auth(Protocol):
 class Verifier(Protocol):
     """Checks on the server what an `Auth` of the same mode has signed."""
 
-    def verify(self, headers: Mapping[str, str]) -> None:
+    def verify(self, headers: Mapping[str, str], purpose: Purpose, body: bytes) -> None:
         """Return if the credentials are good.
 
         Args:
             headers: By lower-case name.
+            purpose: What they are shown for.
+            body: The exact bytes that came: the request's body, a start's `payload.data`, or `{}` to connect.
 
         Raises:
             Unauthorized: They are missing or bad; the message is AppSync's.
@@ -87,12 +91,12 @@ class AnyOf:
     def __init__(self, verifiers: Iterable[Verifier]) -> None:
         self._verifiers = tuple(verifiers)
 
-    def verify(self, headers: Mapping[str, str]) -> None:
+    def verify(self, headers: Mapping[str, str], purpose: Purpose, body: bytes) -> None:
         """Return if one verifier accepts; a bad credential is a better reason than a missing one."""
         reason = Unauthorized(NO_CREDENTIALS)
         for verifier in self._verifiers:
             try:
-                return verifier.verify(headers)
+                return verifier.verify(headers, purpose, body)
             except Unauthorized as refused:
                 if str(refused) != NO_CREDENTIALS:
                     reason = refused

@@ -6,7 +6,13 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from hashlib import sha256
 from inspect import isawaitable
 
-from jupyter_jobs.appsync.auth.base import BAD_CREDENTIALS, NO_CREDENTIALS, Attempt, visible_ascii
+from jupyter_jobs.appsync.auth.base import (
+    BAD_CREDENTIALS,
+    NO_CREDENTIALS,
+    Attempt,
+    Purpose,
+    visible_ascii,
+)
 from jupyter_jobs.errors import ConfigurationError, Unauthorized
 
 __all__ = ["MAX_TOKEN", "Token", "TokenAuth", "TokenVerifier"]
@@ -64,7 +70,7 @@ class TokenVerifier:
     def __init__(self, check: Callable[[str], bool]) -> None:
         self._check = check
 
-    def verify(self, headers: Mapping[str, str]) -> None:
+    def verify(self, headers: Mapping[str, str], purpose: Purpose, body: bytes) -> None:
         """Return if the function accepts what `authorization` holds."""
         token = headers.get("authorization")
         if token is None:

@@ -16,11 +16,11 @@ def test_the_key_travels_in_x_api_key() -> None:
 def test_any_of_several_keys_will_do() -> None:
     verifier = ApiKeyVerifier(["old", "new"])
 
-    verifier.verify({"x-api-key": "old"})
-    verifier.verify({"x-api-key": "new"})
+    verifier.verify({"x-api-key": "old"}, Purpose.REQUEST, b"{}")
+    verifier.verify({"x-api-key": "new"}, Purpose.REQUEST, b"{}")
 
 
 @pytest.mark.parametrize("key", ["", "ol", "olde", "schlüssel", "\ud800"])
 def test_a_key_that_is_nearly_right_is_wrong(key: str) -> None:
     with pytest.raises(Unauthorized):
-        ApiKeyVerifier(["old"]).verify({"x-api-key": key})
+        ApiKeyVerifier(["old"]).verify({"x-api-key": key}, Purpose.REQUEST, b"{}")

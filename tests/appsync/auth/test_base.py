@@ -30,16 +30,16 @@ async def fails_slowly() -> str:
 
 
 def test_any_of_several_modes_will_do() -> None:
-    EITHER.verify({"x-api-key": "key"})
-    EITHER.verify({"authorization": "token"})
+    EITHER.verify({"x-api-key": "key"}, Purpose.REQUEST, b"{}")
+    EITHER.verify({"authorization": "token"}, Purpose.REQUEST, b"{}")
 
 
 def test_a_bad_credential_is_a_better_reason_than_a_missing_one() -> None:
     for headers in ({"x-api-key": "no"}, {"authorization": "no"}):
         with pytest.raises(Unauthorized, match="not authorized to make this call"):
-            EITHER.verify(headers)
+            EITHER.verify(headers, Purpose.REQUEST, b"{}")
     with pytest.raises(Unauthorized, match="not provided"):
-        EITHER.verify({})
+        EITHER.verify({}, Purpose.REQUEST, b"{}")
 
 
 @pytest.mark.parametrize("function", [fails, fails_slowly])

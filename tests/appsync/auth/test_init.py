@@ -43,8 +43,8 @@ def lower(headers: dict[str, str]) -> dict[str, str]:
 async def test_what_one_end_signs_the_other_accepts(mode: AuthMode, purpose: Purpose) -> None:
     attempt = Attempt(purpose, ENDPOINT, '{"query":"q"}')
 
-    verifier(mode).verify(lower(await ask(mode.auth(SECRET), attempt)))
-    verifier(mode).verify(lower(ask_sync(mode.auth(SECRET), attempt)))
+    verifier(mode).verify(lower(await ask(mode.auth(SECRET), attempt)), Purpose.REQUEST, b"{}")
+    verifier(mode).verify(lower(ask_sync(mode.auth(SECRET), attempt)), Purpose.REQUEST, b"{}")
 
 
 @modes
@@ -56,7 +56,7 @@ async def test_the_handshake_carries_it_to_the_server(mode: AuthMode) -> None:
     read = read_authorization(offered, {}, {})
     assert read is not None
     assert read["host"] == "api.example.com"
-    verifier(mode).verify(read)
+    verifier(mode).verify(read, Purpose.REQUEST, b"{}")
 
 
 @modes
@@ -64,13 +64,13 @@ def test_another_secret_is_refused_in_appsyncs_words(mode: AuthMode) -> None:
     headers = lower(ask_sync(mode.auth("another"), Attempt(Purpose.START, ENDPOINT)))
 
     with pytest.raises(Unauthorized, match=r"^You are not authorized to make this call\.$"):
-        verifier(mode).verify(headers)
+        verifier(mode).verify(headers, Purpose.REQUEST, b"{}")
 
 
 @modes
 def test_nothing_is_refused_in_appsyncs_words(mode: AuthMode) -> None:
     with pytest.raises(Unauthorized, match=r"^Valid authorization header not provided\.$"):
-        verifier(mode).verify({"host": "api.example.com"})
+        verifier(mode).verify({"host": "api.example.com"}, Purpose.REQUEST, b"{}")
 
 
 @modes

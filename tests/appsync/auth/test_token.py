@@ -89,4 +89,4 @@ def test_a_check_may_give_its_own_reason() -> None:
         raise Unauthorized("Token has expired.")
 
     with pytest.raises(Unauthorized, match="expired"):
-        TokenVerifier(check).verify({"authorization": "old"})
+        TokenVerifier(check).verify({"authorization": "old"}, Purpose.REQUEST, b"{}")
