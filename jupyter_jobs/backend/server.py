@@ -60,6 +60,8 @@ class Options:
         external: Whether named requests wait for workers elsewhere.
         idle_exit: Seconds without a connection or a live job after which it ends; None never.
         timing: How clients are kept time with.
+        auth: A JSON file for `read_verifiers`: who is let in besides the holder of the backend's own key.
+        faults: A JSON file of faults that it does on purpose (`backend.faults`); None for a backend that does none.
         slots: Jobs that run at a time; default the number of CPUs.
     """
 
@@ -69,6 +71,8 @@ class Options:
     external: bool = False
     idle_exit: float | None = None
     timing: Timing = field(default_factory=Timing)
+    auth: Path | None = None
+    faults: Path | None = None
     slots: int | None = None
 
 

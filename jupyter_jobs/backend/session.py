@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from jupyter_jobs.appsync.auth import NO_CREDENTIALS, Purpose, Verifier, read_au
 from jupyter_jobs.appsync.messages import SUBPROTOCOL, Start, Stop
 from jupyter_jobs.appsync.protocol import ServerConnection
 from jupyter_jobs.backend.topics import RefusedStart, Subscriber, Topics
-from jupyter_jobs.errors import Unauthorized
+from jupyter_jobs.errors import ConfigurationError, Unauthorized
 
 __all__ = ["Session", "Timing", "unauthorized"]
 
@@ -26,11 +27,26 @@ PENDING_LIMIT = 20_000  # frames that wait for a client that does not read
 
 @dataclass(frozen=True)
 class Timing:
-    """How the service keeps time with its clients; the defaults are AppSync's."""
+    """How the service keeps time with its clients, and how much each may ask; the defaults are AppSync's.
+
+    Attributes:
+        keep_alive_s: Seconds between two `ka` frames.
+        connection_timeout_ms: The silence after which a client is told to give up.
+        max_age_s: Seconds after which any connection is closed.
+        max_subscriptions: Of one connection.
+    """
 
     keep_alive_s: float = 60.0
     connection_timeout_ms: int = 300_000
     max_age_s: float = 86_400.0
+    max_subscriptions: int = 100
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if not getattr(self, field.name) > 0:
+                raise ConfigurationError(
+                    f"{field.name} must be more than 0, not {getattr(self, field.name)}"
+                )
 
 
 def unauthorized(error: Unauthorized) -> dict[str, str]:
@@ -54,6 +70,7 @@ class Session:
             keep_alive_s=timing.keep_alive_s,
             connection_timeout_ms=timing.connection_timeout_ms,
             max_age_s=timing.max_age_s,
+            max_subscriptions=timing.max_subscriptions,
         )
 
     async def run(self) -> None:
