@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from jupyter_jobs.cli import commands
 from jupyter_jobs.errors import JobsError
@@ -46,21 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(run=commands.demo)
 
-    serve = groups.add_parser(
-        "serve",
-        help="run a backend in the foreground",
-        description="Run an AppSync-compatible backend. The key is taken from JUPYTER_JOBS_API_KEY, else generated "
-        "and kept in the data folder.",
-    )
-    serve.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-    serve.add_argument("--port", type=int, default=0, help="port to bind (default: any free one)")
-    serve.add_argument("--data-dir", help="folder for jobs, logs and results")
-    serve.add_argument(
-        "--external",
-        action="store_true",
-        help="accept every named request and leave it to workers that call updateJob",
-    )
-    serve.set_defaults(run=commands.serve)
+    _add_serve(groups)
 
     submit = groups.add_parser(
         "submit",
@@ -107,6 +94,54 @@ def _parser() -> argparse.ArgumentParser:
         _target(command, group=None)
         command.set_defaults(run=run)
     return parser
+
+
+def _add_serve(groups: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = groups.add_parser(
+        "serve",
+        help="run a backend in the foreground",
+        description="Run an AppSync-compatible backend. The key is taken from JUPYTER_JOBS_API_KEY, else generated "
+        "and kept in the data folder.",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=0, help="port to bind (default: any free one)")
+    serve.add_argument("--data-dir", help="folder for jobs, logs and results")
+    serve.add_argument(
+        "--external",
+        action="store_true",
+        help="accept every named request and leave it to workers that call updateJob",
+    )
+    serve.add_argument(
+        "--auth",
+        metavar="FILE",
+        type=Path,
+        help="JSON of who is let in besides the holder of the key: api_keys, jwks, issuer, audience, tokens, iam, region",
+    )
+    limits = serve.add_argument_group(
+        "limits", "What clients are told and allowed; AppSync's own by default."
+    )
+    limits.add_argument(
+        "--keep-alive", type=float, metavar="SECONDS", help="between two ka frames (default: 60)"
+    )
+    limits.add_argument(
+        "--connection-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="of silence after which a client shall give up (default: 300)",
+    )
+    limits.add_argument(
+        "--max-subscriptions", type=int, metavar="N", help="of one connection (default: 100)"
+    )
+    limits.add_argument(
+        "--max-age", type=float, metavar="SECONDS", help="of one connection (default: 86400)"
+    )
+    serve.add_argument(
+        "--faults",
+        metavar="FILE",
+        type=Path,
+        help="JSON of faults to do on purpose, for tests of clients; POST /faults changes them",
+    )
+    serve.set_defaults(run=commands.serve)
 
 
 def _target(parser: argparse.ArgumentParser, *, group: str | None) -> None:

@@ -37,13 +37,24 @@ def serve(args: argparse.Namespace) -> int:
     """Run a backend until TERM or Ctrl-C."""
     from jupyter_jobs.backend.server import Options
     from jupyter_jobs.backend.server import serve as run
+    from jupyter_jobs.backend.session import Timing
 
+    timeout_s = args.connection_timeout
+    limits = {
+        "keep_alive_s": args.keep_alive,
+        "connection_timeout_ms": None if timeout_s is None else round(timeout_s * 1000),
+        "max_age_s": args.max_age,
+        "max_subscriptions": args.max_subscriptions,
+    }
     return run(
         Options(
             host=args.host,
             port=args.port,
             data_dir=Path(args.data_dir).expanduser() if args.data_dir else None,
             external=args.external,
+            timing=Timing(**{name: value for name, value in limits.items() if value is not None}),
+            auth=args.auth,
+            faults=args.faults,
         )
     )
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from jupyter_jobs.backend import server
+from jupyter_jobs.backend.session import Timing
 from jupyter_jobs.cli import commands, main
 from jupyter_jobs.jobs import calls
 from tests.support.backend import KEY, PATIENCE_S, RunningBackend, running_backend
@@ -301,6 +303,31 @@ def test_serve_tells_where_it_is_and_ends_well(tmp_path: Path) -> None:
         assert backend.realtime.startswith("ws://127.0.0.1:")
 
         assert backend.end() == 0
+
+
+def test_serve_hands_its_limits_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[server.Options] = []
+
+    def serve(options: server.Options) -> int:
+        served.append(options)
+        return 7
+
+    monkeypatch.setattr(server, "serve", serve)
+    limits = ["--keep-alive", "2.5", "--connection-timeout", "9.5", "--max-subscriptions", "3"]
+    files = ["--auth", str(tmp_path / "auth.json"), "--faults", str(tmp_path / "faults.json")]
+
+    assert main(["serve", *limits, *files]) == 7
+    assert main(["serve"]) == 7
+    assert served[0].timing == Timing(
+        keep_alive_s=2.5, connection_timeout_ms=9_500, max_subscriptions=3
+    )
+    assert (served[0].auth, served[0].faults) == (tmp_path / "auth.json", tmp_path / "faults.json")
+    assert served[1] == server.Options()
+
+
+def test_a_limit_that_cannot_be_is_refused(capsys: Capture) -> None:
+    assert main(["serve", "--max-age", "0"]) == 1
+    assert capsys.readouterr().err == "jupyter-jobs: max_age_s must be more than 0, not 0.0\n"
 
 
 def test_serve_ends_by_an_interrupt_too(tmp_path: Path) -> None:
