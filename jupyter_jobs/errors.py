@@ -2,13 +2,15 @@
 
     JobsError
     ├── ConfigurationError (ValueError)      an endpoint, key or setting that cannot work
+    │   └── MissingCredentials               nothing says how to be let in
     ├── MonitorClosed (RuntimeError)         used after close()
     ├── BackendUnavailable                   the embedded backend could not be started or reached
     ├── WireError                            something between this process and AppSync
     │   ├── ConnectionLost                   no connection, or it broke                     (retryable)
     │   ├── RequestTimedOut (TimeoutError)   no answer in time                              (retryable)
     │   ├── Throttled                        too many requests                              (retryable)
-    │   ├── ServerFault                      the service answered 5xx or not in its protocol (retryable)
+    │   ├── ServerFault                      the service answered 5xx                       (retryable)
+    │   │   └── UnusableAnswer               its answer is not GraphQL                      (retryable)
     │   ├── Unauthorized                     the key or token was refused
     │   ├── RequestRefused                   GraphQL errors in the answer
     │   ├── SubscriptionRefused              the server will not serve this subscription
@@ -26,6 +28,14 @@
             ├── JobTimedOut (TimeoutError)   it ran into its time limit
             └── JobLost                      the platform's fault: the process or machine went away
 
+Each has a `code`, one of four, for programs that branch on what the caller can do:
+
+    AUTH_REQUIRED        Unauthorized, MissingCredentials                        show who asks, or do it anew
+    INVALID_INPUT        ConfigurationError, LocalProtocolError, MonitorClosed, InvalidJob, UnknownRequest,
+                         InvalidTransition, JobNotFound, NotSupported            ask for something else
+    INVALID_RESPONSE     UnusableAnswer, RemoteProtocolError                     look at what stands at the endpoint
+    SUBMISSION_FAILED    all others                                              try again later, or look at the job
+
 A cancelled job raises `concurrent.futures.CancelledError`, as any future does. Facts are attributes; `str()` builds
 the sentence: what happened, to which job or host, and what to try. No message holds a key or a token.
 """
@@ -33,7 +43,7 @@ the sentence: what happened, to which job or host, and what to try. No message h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 __all__ = [
     "BackendUnavailable",
@@ -49,6 +59,7 @@ __all__ = [
     "JobUnsuccessful",
     "JobsError",
     "LocalProtocolError",
+    "MissingCredentials",
     "MonitorClosed",
     "NotSupported",
     "RemoteProtocolError",
@@ -60,20 +71,40 @@ __all__ = [
     "Throttled",
     "Unauthorized",
     "UnknownRequest",
+    "UnusableAnswer",
     "WireError",
 ]
 
 
+ErrorCode = Literal["AUTH_REQUIRED", "INVALID_INPUT", "INVALID_RESPONSE", "SUBMISSION_FAILED"]
+
+
 class JobsError(Exception):
-    """Root of all errors of this package."""
+    """Root of all errors of this package.
+
+    Attributes:
+        code: What kind of failure it is, in one of four words; see the table at the top of this module.
+    """
+
+    code: ClassVar[ErrorCode] = "SUBMISSION_FAILED"
 
 
 class ConfigurationError(JobsError, ValueError):
     """An endpoint, key or setting that cannot work."""
 
+    code: ClassVar[ErrorCode] = "INVALID_INPUT"
+
+
+class MissingCredentials(ConfigurationError):
+    """Nothing says how to be let in: no key, no token."""
+
+    code = "AUTH_REQUIRED"
+
 
 class MonitorClosed(JobsError, RuntimeError):
     """The monitor or client was used after `close()`."""
+
+    code = "INVALID_INPUT"
 
 
 class BackendUnavailable(JobsError):
@@ -133,13 +164,21 @@ class Throttled(WireError):
 
 
 class ServerFault(WireError):
-    """The service answered 5xx, or something that is not its protocol."""
+    """The service answered 5xx."""
 
     retryable = True
 
 
+class UnusableAnswer(ServerFault):
+    """The answer is not GraphQL: a page of a proxy, a truncated body, an endpoint that is something else."""
+
+    code = "INVALID_RESPONSE"
+
+
 class Unauthorized(WireError):
     """The key or token was refused, is missing, or has expired."""
+
+    code = "AUTH_REQUIRED"
 
 
 class RequestRefused(WireError):
@@ -183,9 +222,13 @@ class SubscriptionRefused(WireError):
 class LocalProtocolError(WireError):
     """This side used the protocol wrongly: a mistake in the calling code."""
 
+    code = "INVALID_INPUT"
+
 
 class RemoteProtocolError(WireError):
     """The other side broke the protocol."""
+
+    code = "INVALID_RESPONSE"
 
 
 class JobError(JobsError):
@@ -203,6 +246,8 @@ class JobError(JobsError):
 class InvalidJob(JobError, ValueError):
     """The job cannot be submitted as it is; nothing was sent or stored."""
 
+    code = "INVALID_INPUT"
+
 
 class UnknownRequest(InvalidJob):
     """Nobody handles a request of that name.
@@ -219,13 +264,19 @@ class UnknownRequest(InvalidJob):
 class JobNotFound(JobError, LookupError):
     """No job has that id, or it is not visible with this key."""
 
+    code = "INVALID_INPUT"
+
 
 class InvalidTransition(JobError):
     """A status that cannot follow the present one."""
 
+    code = "INVALID_INPUT"
+
 
 class NotSupported(JobError):
     """This endpoint has no such operation."""
+
+    code = "INVALID_INPUT"
 
 
 class ResultUnavailable(JobError):

@@ -1,4 +1,8 @@
 import inspect
+import re
+from typing import get_args
+
+import pytest
 
 from jupyter_jobs import errors
 from jupyter_jobs.errors import JobsError, RequestRefused, Unauthorized, WireError
@@ -25,7 +29,9 @@ def test_only_faults_of_the_way_there_are_retryable() -> None:
         name for name in errors.__all__ if getattr(getattr(errors, name), "retryable", False)
     }
 
-    assert retryable == {"ConnectionLost", "RequestTimedOut", "ServerFault", "Throttled"}
+    assert retryable == {
+        *("ConnectionLost", "RequestTimedOut", "ServerFault", "Throttled", "UnusableAnswer")
+    }
     assert issubclass(Unauthorized, WireError)
 
 
@@ -38,3 +44,28 @@ def test_a_refusal_tells_every_message_and_the_first_type() -> None:
 def test_a_refusal_without_errors_still_says_something() -> None:
     assert str(RequestRefused([])) == "refused without a reason"
     assert RequestRefused([]).error_type == ""
+
+
+def drawn_codes() -> dict[str, str]:
+    """Error -> its code, from the table in the docstring."""
+    text = (errors.__doc__ or "").split("one of four", 1)[1].split("A cancelled job")[0]
+    codes: dict[str, str] = {}
+    code = ""
+    for line in text.splitlines():
+        words = re.findall(r"\w+", line[:110])
+        if words and words[0] in get_args(errors.ErrorCode):
+            code = words[0]
+        codes |= {word: code for word in words if word in errors.__all__}
+    return codes
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_has_the_code_that_the_table_says(name: str) -> None:
+    assert getattr(errors, name).code == drawn_codes().get(name, "SUBMISSION_FAILED")
+
+
+def test_every_code_is_in_the_table() -> None:
+    listed = {*drawn_codes().values(), "SUBMISSION_FAILED"}
+
+    assert listed == set(get_args(errors.ErrorCode))
+    assert "SUBMISSION_FAILED    all others" in (errors.__doc__ or "")

@@ -1,0 +1,184 @@
+"""What an API calls things: its documents, fields and words, as data.
+
+This package's own schema is one profile among others. For an API of another kind write one, with what it has; what it
+has not is then refused in a clear sentence:
+
+    profile = Profile(
+        name="tasks",
+        documents={
+            "submitJob": "mutation Start($input: StartTaskInput!) { startTask(input: $input) { taskId state } }",
+            "getJob": "query Task($id: ID!) { task(taskId: $id) { taskId state output modified } }",
+        },
+        updates={"id": "subscription Task($id: ID!) { onTask(taskId: $id) { taskId state output modified } }"},
+        fields={"id": "taskId", "status": "state", "result": "output", "updatedAt": "modified"},
+        statuses={"WAITING": JobStatus.QUEUED, "ACTIVE": JobStatus.RUNNING, "OK": JobStatus.SUCCEEDED},
+        inputs=("request",),
+        client_ids=False,
+        versions=False,
+    )
+    JobMonitor("https://…/graphql", auth=…, profile=profile)
+
+A document's variables have the names that they have in `operations`: `$input`, `$id`, `$group`, `$status`, `$limit`,
+`$nextToken`, `$after`, `$tail`. Its first field is the one whose value is the answer. A mutation must select, under no
+alias, all that a subscription shall see: AppSync publishes no more than that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from jupyter_jobs.errors import ConfigurationError, NotSupported
+from jupyter_jobs.jobs import operations
+from jupyter_jobs.jobs.model import WIRE_NAMES, JobStatus, Priority
+
+__all__ = ["PROFILES", "Profile", "find_profile"]
+
+_ROOT = re.compile(r"\{\s*(\w+)")
+_WIRE_NAMES = frozenset(WIRE_NAMES.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One kind of API.
+
+    Attributes:
+        name: What people call it.
+        documents: Operation, by its name in this package's schema (`submitJob`, `getJob`, `listJobs`, `cancelJob`,
+            `jobLogs`, `jobResult`), -> GraphQL. `submitJob` must be there; of the others, what the API has.
+        updates: "group" or "id" -> the subscription to all jobs of a group, or to one job. One suffices; the group's
+            is preferred, for it serves all jobs at once.
+        fields: Field of a job, by its name in this package's schema, -> the API's, where it has another name.
+        statuses: The API's word -> the status that it stands for; empty where the words are the same.
+        priorities: Priority -> the API's word; empty where the words are the same.
+        inputs: Which fields of `SubmitJobInput` the API takes, by their names in this package's schema; None for all.
+        client_ids: Whether the job's id is made here, so that a submission may be repeated without a second job.
+        versions: Whether jobs carry a `version` that grows by one at each write.
+
+    Raises:
+        ConfigurationError: What cannot work, by name.
+    """
+
+    name: str
+    documents: Mapping[str, str]
+    updates: Mapping[str, str]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, JobStatus] = field(default_factory=dict)
+    priorities: Mapping[Priority, str] = field(default_factory=dict)
+    inputs: Sequence[str] | None = None
+    client_ids: bool = True
+    versions: bool = True
+
+    def __post_init__(self) -> None:
+        for what, given, known in (
+            ("documents", self.documents, OPERATIONS),
+            ("updates", self.updates, ("group", "id")),
+            ("fields", self.fields, _WIRE_NAMES),
+        ):
+            if unknown := sorted(set(given) - set(known)):
+                raise ConfigurationError(
+                    f"the profile {self.name!r} has {unknown[0]!r} in {what}, "
+                    f"which takes {', '.join(sorted(known))}"
+                )
+        if "submitJob" not in self.documents or not self.updates:
+            raise ConfigurationError(
+                f"the profile {self.name!r} needs a document for submitJob, and a subscription in updates"
+            )
+        for document in (*self.documents.values(), *self.updates.values()):
+            if _ROOT.search(document) is None:
+                raise ConfigurationError(
+                    f"the profile {self.name!r} has a document that selects nothing: {document[:80]!r}"
+                )
+
+    @property
+    def scope(self) -> str:
+        """What one subscription serves: all jobs of a "group", or the job of one "id"."""
+        return "group" if "group" in self.updates else "id"
+
+    def has(self, operation: str) -> bool:
+        """Whether the API has that operation."""
+        return operation in self.documents
+
+    def document(self, operation: str) -> str:
+        """Return the GraphQL of an operation.
+
+        Raises:
+            NotSupported: The API has none.
+        """
+        if operation not in self.documents:
+            raise NotSupported(f"this API has no {operation}: {OPERATIONS[operation]}")
+        return self.documents[operation]
+
+
+def root(document: str) -> str:
+    """Return the name of a document's first field, whose value is the answer."""
+    found = _ROOT.search(document)
+    assert found is not None  # checked when the profile was made
+    return found[1]
+
+
+def find_profile(profile: str | Profile | None = None) -> Profile:
+    """Return a profile by name, or as it is; None for the one of this package's own schema.
+
+    Raises:
+        ConfigurationError: There is none of that name; says which there are.
+    """
+    if isinstance(profile, Profile):
+        return profile
+    if profile is None:
+        return PROFILES["jupyter_jobs"]
+    if str(profile).lower() not in PROFILES:
+        raise ConfigurationError(
+            f"there is no profile {profile!r}; choose one of {', '.join(PROFILES)}, or pass a Profile"
+        )
+    return PROFILES[profile.lower()]
+
+
+OPERATIONS: Mapping[str, str] = {
+    "submitJob": "jobs cannot be submitted",
+    "getJob": "what is not told by an event stays unknown",
+    "listJobs": "it cannot tell which jobs there are",
+    "cancelJob": "a job runs to its own end",
+    "jobLogs": "what jobs print cannot be read",
+    "jobResult": "only results that come with the job can be had",
+}
+"""Operation -> what an API without it cannot do."""
+
+PROFILES: Mapping[str, Profile] = {
+    "jupyter_jobs": Profile(
+        name="jupyter_jobs",
+        documents={
+            "submitJob": operations.SUBMIT_JOB,
+            "getJob": operations.GET_JOB,
+            "listJobs": operations.LIST_JOBS,
+            "cancelJob": operations.CANCEL_JOB,
+            "jobLogs": operations.JOB_LOGS,
+            "jobResult": operations.JOB_RESULT,
+        },
+        updates=operations.ON_JOB_UPDATE,
+    ),
+    "seed": Profile(
+        name="seed",
+        documents={
+            "submitJob": "mutation SubmitJob($input: SubmitJobInput!) { submitJob(input: $input) { id status } }"
+        },
+        updates={
+            "id": "subscription OnJobUpdate($id: ID!) "
+            "{ onJobUpdate(id: $id) { id status result createdAt updatedAt } }"
+        },
+        statuses={
+            "PENDING": JobStatus.QUEUED,
+            "PROCESSING": JobStatus.RUNNING,
+            "IN_PROGRESS": JobStatus.RUNNING,
+            "COMPLETE": JobStatus.SUCCEEDED,
+            "COMPLETED": JobStatus.SUCCEEDED,
+            "FAILED": JobStatus.FAILED,
+            "ERROR": JobStatus.FAILED,
+        },
+        inputs=("request", "priority"),
+        client_ids=False,
+        versions=False,
+    ),
+}
+"""Name -> profile, for `profile=` and `JUPYTER_JOBS_PROFILE`."""
