@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_jobs.appsync.auth import Auth
 from jupyter_jobs.errors import ConfigurationError
+from jupyter_jobs.jobs.profiles import Profile
 
 __all__ = ["SETTINGS", "Rank", "Setting", "Settings", "Stated", "resolve"]
 
@@ -53,6 +54,10 @@ def _is_path(value: object) -> bool:
     return isinstance(value, str | os.PathLike)
 
 
+def _is_profile(value: object) -> bool:
+    return isinstance(value, str | Profile)
+
+
 def _is_auth(value: object) -> bool:
     return isinstance(value, str | Auth)
 
@@ -74,6 +79,7 @@ SETTINGS: Mapping[str, Setting] = {
         "JUPYTER_JOBS_TOKEN", _is_token, "a string, or a function that returns one", is_secret=True
     ),
     "region": Setting("JUPYTER_JOBS_REGION", _is_text, 'an AWS region such as "eu-west-1"'),
+    "profile": Setting("JUPYTER_JOBS_PROFILE", _is_profile, "a Profile or the name of one"),
     "ca": Setting("JUPYTER_JOBS_CA_BUNDLE", _is_path, "the path of a PEM file"),
     "amplify": Setting("JUPYTER_JOBS_AMPLIFY", _is_path, "the path of a file that Amplify wrote"),
 }
@@ -160,14 +166,12 @@ def resolve(
 
 def _checked(found: Stated, setting: Setting) -> Stated:
     if not setting.accepts(found.value):
-        raise ConfigurationError(f"{found.place} takes {setting.what}, not {_kind(found.value)}")
+        raise ConfigurationError(
+            f"{found.place} takes {setting.what}, not {type(found.value).__name__}"
+        )
     if isinstance(found.value, str) and not found.value.strip():
         raise ConfigurationError(f"{found.place} is empty: it takes {setting.what}")
     return found
-
-
-def _kind(value: object) -> str:
-    return f"a bare {type(value).__name__}"
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth
 from jupyter_jobs.appsync.endpoint import Endpoint
-from jupyter_jobs.errors import ConfigurationError
+from jupyter_jobs.errors import ConfigurationError, MissingCredentials
 from jupyter_jobs.jobs.amplify import read_amplify
 from jupyter_jobs.jobs.embedded import ensure_backend
-from jupyter_jobs.jobs.settings import SETTINGS, Rank, Settings, resolve
+from jupyter_jobs.jobs.profiles import PROFILES, Profile, find_profile
+from jupyter_jobs.jobs.settings import SETTINGS, Rank, Settings, Stated, resolve
 
 __all__ = ["Target", "find_target", "read_settings"]
 
@@ -26,6 +29,7 @@ class Target:
         endpoint: The API.
         auth: Shows who asks.
         revive: Starts the embedded backend again, at the same address, when it is gone; None for an API elsewhere.
+        profile: What the API calls things.
         sources: Each setting, and where it was found: "argument", a variable, `c.JobMonitor.…`, a file's name, or
             "default".
     """
@@ -33,6 +37,7 @@ class Target:
     endpoint: Endpoint
     auth: Auth
     revive: Callable[[], object] | None = None
+    profile: Profile = PROFILES["jupyter_jobs"]
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -45,11 +50,12 @@ def find_target(
     endpoint: str | None = None,
     auth: Auth | str | None = None,
     *,
+    profile: Profile | str | None = None,
     realtime_url: str | None = None,
     region: str | None = None,
     ca: str | os.PathLike[str] | None = None,
     amplify: str | os.PathLike[str] | None = None,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> Target:
     """Return where jobs go; the embedded backend, started if need be, where nobody names an endpoint.
 
@@ -60,6 +66,7 @@ def find_target(
         endpoint: HTTPS URL of an AppSync API.
         auth: `ApiKeyAuth`, `TokenAuth`, `IamAuth`, or the word for a mode, whose key or token is then taken from
             `JUPYTER_JOBS_API_KEY` or `JUPYTER_JOBS_TOKEN`.
+        profile: What the API calls things: a `Profile` or the name of one; default this package's own schema.
         realtime_url: See `Endpoint.parse`.
         region: AWS region of an API with a domain of its own, for IAM.
         ca: PEM file of a private certificate authority.
@@ -74,13 +81,14 @@ def find_target(
     arguments = {
         "endpoint": endpoint,
         "auth": auth,
+        "profile": profile,
         "realtime_url": realtime_url,
         "region": region,
         "ca": ca,
         "amplify": amplify,
     }
-    found = read_settings(arguments, settings or {})
-    url = found.value("endpoint")
+    found = read_settings(arguments, settings)
+    url = found.stated.get("endpoint")
     return _embedded(found) if url is None else _remote(url, found)
 
 
@@ -107,11 +115,12 @@ def read_settings(arguments: Mapping[str, Any], config: Mapping[str, Any]) -> Se
 
 
 def _embedded(found: Settings) -> Target:
-    for name in ("auth", "realtime_url"):
+    for name in ("auth", "realtime_url", "region", "profile"):
         stated = found.stated.get(name)
         if stated is not None and stated.rank is Rank.ARGUMENT:
             raise ConfigurationError(
-                f"{name}= needs an endpoint; the embedded backend brings its own"
+                f"{name}= needs an endpoint: pass one, or set JUPYTER_JOBS_ENDPOINT; "
+                "the backend on this machine brings its own settings"
             )
     backend = ensure_backend()
     return Target(
@@ -122,20 +131,96 @@ def _embedded(found: Settings) -> Target:
     )
 
 
-def _remote(url: str, found: Settings) -> Target:
-    endpoint = Endpoint.parse(url, realtime_url=found.value("realtime_url"))
-    return Target(endpoint, _auth(found), sources=found.sources)
-
-
-def _auth(found: Settings) -> Auth:
-    auth = found.value("auth")
-    if isinstance(auth, Auth):
-        return auth
-    if found.value("api_key"):
-        return ApiKeyAuth(found.value("api_key"))
-    if found.value("token"):
-        return TokenAuth(found.value("token"))
-    raise ConfigurationError(
-        "this endpoint needs a key or token: pass auth=ApiKeyAuth(…) or auth=TokenAuth(…), "
-        "or set JUPYTER_JOBS_API_KEY"
+def _remote(url: Stated, found: Settings) -> Target:
+    ca = found.value("ca")
+    with _blamed(url if url.rank is not Rank.ARGUMENT else None):
+        endpoint = Endpoint.parse(
+            url.value,
+            realtime_url=found.value("realtime_url"),
+            ca=None if ca is None else str(Path(ca).expanduser()),
+        )
+    return Target(
+        endpoint,
+        _auth(found, endpoint),
+        profile=_profile(found.stated.get("profile")),
+        sources=found.sources,
     )
+
+
+def _profile(stated: Stated | None) -> Profile:
+    if stated is None:
+        return find_profile(None)
+    try:
+        return find_profile(stated.value)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{stated.place}: {error}. A profile of AWS is named by AWS_PROFILE"
+        ) from None
+
+
+def _auth(found: Settings, endpoint: Endpoint) -> Auth:
+    """Return the credentials that whoever stands highest speaks of; of one who names a mode too, that mode's."""
+    auth = found.stated.get("auth")
+    secrets = [found.stated[name] for name in ("api_key", "token") if name in found.stated]
+    highest = min((stated.rank for stated in secrets), default=None)
+    if auth is not None and (highest is None or auth.rank <= highest):
+        return _said(auth, found)
+    spoken = [stated for stated in secrets if stated.rank == highest]
+    if not spoken:
+        raise MissingCredentials(
+            f'nothing says who asks {endpoint.host}: pass auth=ApiKeyAuth("…"), auth=TokenAuth(get_token) or '
+            'auth="iam", or set JUPYTER_JOBS_API_KEY, JUPYTER_JOBS_TOKEN or JUPYTER_JOBS_AUTH=iam'
+        )
+    if len(spoken) > 1:
+        raise ConfigurationError(
+            f'{" and ".join(stated.place for stated in spoken)} are both set: say which one counts, by auth="api_key" '
+            "or the word for the token's mode, as in JUPYTER_JOBS_AUTH=cognito"
+        )
+    with _blamed(spoken[0]):
+        kind = ApiKeyAuth if spoken[0] is found.stated.get("api_key") else TokenAuth
+        return kind(spoken[0].value)
+
+
+def _said(auth: Stated, found: Settings) -> Auth:
+    """Return the credentials of an `Auth`, or of a mode by its word."""
+    region = found.stated.get("region")
+    if isinstance(auth.value, Auth):
+        if region is not None and region.rank is Rank.ARGUMENT:
+            raise ConfigurationError(
+                'region= goes with auth="iam"; an object has its own: auth=IamAuth("eu-west-1")'
+            )
+        return auth.value
+    from jupyter_jobs.appsync.auth import find_mode
+
+    with _blamed(auth):
+        mode = find_mode(auth.value)
+    secret = None if mode.setting is None else found.stated.get(mode.setting.lower())
+    if mode.setting is not None and secret is None:
+        raise MissingCredentials(_no_secret(auth, mode.setting, found))
+    with _blamed(secret or auth):
+        return mode.make(secret and secret.value, region and region.value)
+
+
+def _no_secret(auth: Stated, wanted: str, found: Settings) -> str:
+    what, example = {
+        "API_KEY": ("API key", 'ApiKeyAuth("…")'),
+        "TOKEN": ("token", "TokenAuth(get_token)"),
+    }[wanted]
+    other = ""
+    if auth.rank is Rank.FILE and "api_key" in found.stated:
+        other = f'; or take the API key of {auth.source}: auth="api_key"'
+    return (
+        f"{auth.place} is {auth.value!r}, but there is no {what}: set {SETTINGS[wanted.lower()].variable} or pass "
+        f"auth={example}{other}"
+    )
+
+
+@contextmanager
+def _blamed(stated: Stated | None) -> Iterator[None]:
+    """Say in an error where the value came from."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if stated is None:
+            raise
+        raise type(error)(f"{stated.place}: {error}") from None
