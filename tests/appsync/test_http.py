@@ -2,18 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
-from email.utils import formatdate
 from typing import Any
 
 import pytest
 
-from jupyter_jobs.appsync import http
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth
+from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.endpoint import Endpoint
-from jupyter_jobs.appsync.http import MAX_RETRIES, HttpTransport, read_answer
+from jupyter_jobs.appsync.http import HttpTransport
 from jupyter_jobs.errors import (
     ConnectionLost,
     LocalProtocolError,
@@ -31,7 +29,7 @@ Execute = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 QUERY = "query GetX($id: ID!) { getX(id: $id) { id } }"
 DENIED = Answer({"errors": [{"errorType": "UnauthorizedException", "message": "Expired"}]}, 401)
-ENDPOINT = Endpoint.parse("https://api.example.com/graphql")
+AT_ONCE = Backoff(base_s=0.0)
 
 
 @pytest.fixture
@@ -42,11 +40,8 @@ async def server() -> AsyncIterator[FakeAppSync]:
 
 
 @pytest.fixture(params=["async", "sync"])
-async def execute(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Execute]:
+async def execute(request: pytest.FixtureRequest) -> AsyncIterator[Execute]:
     """Run one operation, either way, without waiting between retries."""
-    monkeypatch.setattr(http, "full_jitter", lambda failures: 0.0)
     transports: dict[object, HttpTransport] = {}
 
     async def execute(
@@ -59,7 +54,7 @@ async def execute(
         endpoint = server if isinstance(server, Endpoint) else server.endpoint
         key = (endpoint, auth)
         if key not in transports:
-            transports[key] = HttpTransport(endpoint, auth, timeout_s=timeout_s)
+            transports[key] = HttpTransport(endpoint, auth, timeout_s=timeout_s, backoff=AT_ONCE)
         transport, arguments = transports[key], (QUERY, {"id": "1"})
         if request.param == "async":
             return await transport.execute(*arguments, idempotent=idempotent)
@@ -165,15 +160,15 @@ async def test_an_async_token_serves_a_thread_whose_loop_is_running(server: Fake
 async def test_a_fault_that_may_pass_is_tried_again_if_that_does_no_harm(
     server: FakeAppSync, execute: Execute, fault: Answer
 ) -> None:
-    server.answers = [fault] * MAX_RETRIES
+    server.answers = [fault] * 3
     assert await execute(server, idempotent=True) == {"ok": True}
-    assert len(server.posts) == MAX_RETRIES + 1
+    assert len(server.posts) == 3 + 1
 
-    server.answers = [fault] * (MAX_RETRIES + 1)
+    server.answers = [fault] * (3 + 1)
     with pytest.raises(WireError) as error:
         await execute(server, idempotent=True)
     assert error.value.retryable
-    assert len(server.posts) == 2 * (MAX_RETRIES + 1)
+    assert len(server.posts) == 2 * (3 + 1)
 
 
 async def test_what_might_be_done_twice_is_not_tried_again(
@@ -291,82 +286,3 @@ def test_a_transport_may_move_on_when_its_loop_is_closed(nobody: Endpoint) -> No
     for _ in range(2):
         with pytest.raises(ConnectionLost):
             asyncio.run(transport.execute(QUERY, None, idempotent=False))
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "error", "says"),
-    [
-        (
-            200,
-            b'{"data":{"f":null},"errors":[{"message":"m","errorType":"X"}]}',
-            RequestRefused,
-            "m",
-        ),
-        (200, b'{"errors":[{"errorType":"X"}]}', RequestRefused, "X"),
-        (400, b'{"errors":[{"message":"Invalid JSON payload"}]}', RequestRefused, "Invalid JSON"),
-        (400, b'{"errors":[{"errorType":"UnauthorizedException"}]}', Unauthorized, "auth="),
-        (401, b"", Unauthorized, "no reason given"),
-        (401, b'{"errors":[{"message":"Token has expired."}]}', Unauthorized, "has expired"),
-        (403, b"<html>blocked</html>", RequestRefused, "HTTP 403.*firewall"),
-        (404, b"not found", RequestRefused, "HTTP 404.*/graphql"),
-        (429, b"slow down", Throttled, "too many requests"),
-        (429, b'{"errors":[{"message":"m"}]}', Throttled, "too many requests"),
-        (500, b'{"errors":[{"message":"schema"}]}', ServerFault, "HTTP 500.*: schema"),
-        (502, b"<html>", ServerFault, "HTTP 502.*text/html"),
-        (200, b"<html>login</html>", ServerFault, "HTTP 200.*text/html"),
-        (200, b"[]", ServerFault, "HTTP 200"),
-        (200, b'{"data":null}', ServerFault, "without GraphQL data"),
-        (200, b'{"errorMessage":"m"}', ServerFault, "without GraphQL data"),
-        (302, b"", ServerFault, "HTTP 302"),
-    ],
-)
-def test_each_answer_means_one_error(
-    status: int, body: bytes, error: type[WireError], says: str
-) -> None:
-    headers = {"content-type": "text/html", "x-amzn-requestid": "r-1"}
-
-    with pytest.raises(error, match=says) as raised:
-        read_answer(ENDPOINT, status, headers, body)
-
-    assert type(raised.value) is error
-    assert (raised.value.host, raised.value.request_id) == ("api.example.com", "r-1")
-
-
-def test_a_refusal_keeps_what_the_service_said() -> None:
-    body = b'{"data":{"a":1},"errors":[{"message":"m","errorType":"X","errorInfo":{"n":1}},7]}'
-
-    with pytest.raises(RequestRefused) as raised:
-        read_answer(ENDPOINT, 200, {}, body)
-
-    assert (raised.value.error_type, raised.value.error_info) == ("X", {"n": 1})
-    assert raised.value.data == {"a": 1}
-    assert len(raised.value.errors) == 1
-
-
-@pytest.mark.parametrize(
-    ("header", "low", "high"),
-    [("3", 3, 3), ("-3", 0, 0), (formatdate(4e9), 1e6, 4e9), (formatdate(0), 0, 0)],
-)
-def test_retry_after_is_seconds_or_a_date(header: str, low: float, high: float) -> None:
-    with pytest.raises(Throttled) as raised:
-        read_answer(ENDPOINT, 429, {"retry-after": header}, b"")
-
-    assert raised.value.retry_after is not None
-    assert low <= raised.value.retry_after <= high
-
-
-@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}], ids=["none", "nonsense"])
-def test_without_a_sensible_retry_after_there_is_none(headers: dict[str, str]) -> None:
-    with pytest.raises(Throttled) as raised:
-        read_answer(ENDPOINT, 429, headers, b"")
-
-    assert raised.value.retry_after is None
-
-
-def test_a_server_that_repeats_the_key_does_not_make_it_show() -> None:
-    body = f'{{"errors":[{{"message":"bad key {KEY}"}}]}}'.encode()
-
-    with pytest.raises(Unauthorized) as raised:
-        read_answer(ENDPOINT, 401, {}, body)
-
-    assert not re.search("da2-", str(raised.value))
