@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ def _folders_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No test touches the user's backend, jobs or settings."""
-    for name in ("JUPYTER_JOBS_ENDPOINT", "JUPYTER_JOBS_API_KEY", "JUPYTER_JOBS_HANDLERS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in tuple(os.environ):
+        if name.startswith(("JUPYTER_JOBS_", "AWS_")) and not name.startswith("JUPYTER_JOBS_TEST_"):
+            monkeypatch.delenv(name)
     folder = tmp_path_factory.mktemp("own")
     monkeypatch.setenv("JUPYTER_JOBS_DATA_DIR", str(folder / "jobs"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))

@@ -16,6 +16,7 @@ from jupyter_jobs.jobs.embedded import (
     process_started_at,
     runtime_file,
 )
+from jupyter_jobs.jobs.settings import SETTINGS
 
 __all__ = ["backend_of", "own_folders"]
 
@@ -33,8 +34,7 @@ def own_folders(folder: Path) -> Iterator[dict[str, str]]:
         send jobs elsewhere are empty.
     """
     environ = {
-        "JUPYTER_JOBS_API_KEY": "",
-        "JUPYTER_JOBS_ENDPOINT": "",
+        **{setting.variable: "" for setting in SETTINGS.values()},
         "JUPYTER_JOBS_HANDLERS": "",
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
