@@ -12,6 +12,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync import tls
@@ -125,6 +126,22 @@ class HttpTransport:
                     step = steps.send(result)
         except StopIteration as done:
             return dict(done.value)
+
+    async def ping(self) -> tuple[int, str]:
+        """Ask the host, without credentials, whether it is there; AppSync answers 200 and `healthy`.
+
+        Returns:
+            HTTP status and body, whoever answers.
+
+        Raises:
+            WireError: Nobody answers.
+        """
+        client = self._async_client()
+        deadline = self._deadline(None)
+        with self._translated(deadline):
+            async with asyncio.timeout(deadline.left()):
+                answer = await client.get(urljoin(self._endpoint.http, "/ping"))
+        return answer.status_code, answer.text
 
     async def aclose(self) -> None:
         """Close the kept connections; later calls raise `MonitorClosed`."""
