@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
@@ -48,6 +48,7 @@ class Backend:
         loopback: Whether only names of this machine are accepted as `Host`.
         timing: How clients are kept time with.
         stats: What `/stats` adds to the counts of connections.
+        around: Puts something between the guard at the door and the rest.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Backend:
         loopback: bool = True,
         timing: Timing = Timing(),  # noqa: B008  frozen
         stats: Callable[[], Mapping[str, Any]] = dict,
+        around: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self._api = api
         self._topics = topics
@@ -74,7 +76,8 @@ class Backend:
             WebSocketRoute("/graphql", self._realtime),
             WebSocketRoute("/graphql/realtime", self._realtime),
         ]
-        self.app: ASGIApp = _Guard(Starlette(routes=routes), loopback=loopback)
+        app = Starlette(routes=routes)
+        self.app: ASGIApp = _Guard(around(app) if around else app, loopback=loopback)
 
     async def _graphql(self, request: Request) -> Response:
         self.active_at = time.monotonic()
@@ -155,9 +158,9 @@ class _Guard:
                 MutableHeaders(scope=message)["x-amzn-RequestId"] = str(uuid.uuid4())
             await send(message)
 
-        if self._loopback and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if self._loopback and not is_loopback(_split(f"//{host}").hostname or ""):
             await self._refuse(scope, receive, numbered, "Host is not this machine's loopback.")
-        elif origin is not None and urlsplit(origin).netloc != host:
+        elif origin is not None and _split(origin).netloc != host:
             await self._refuse(scope, receive, numbered, "Origin is not this server's own.")
         else:
             await self._app(scope, receive, numbered)
@@ -168,3 +171,11 @@ class _Guard:
             await WebSocket(scope, receive, send).send_denial_response(response)
         else:
             await response(scope, receive, send)
+
+
+def _split(url: str) -> SplitResult:
+    """Split a URL; one that is none, such as `//[::1`, has no host."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")

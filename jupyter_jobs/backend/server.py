@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp, Scope
 
 from jupyter_jobs._redact import redact
-from jupyter_jobs.appsync.auth import ApiKeyVerifier
+from jupyter_jobs.appsync.auth import AnyOf, ApiKeyVerifier, Verifier
 from jupyter_jobs.appsync.endpoint import is_loopback
 from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.repository import Repository
@@ -110,6 +111,18 @@ async def _serve(
 ) -> int:
     schema = build()
     topics = Topics(schema)
+    own_key = ApiKeyVerifier([key])
+    verifier = _verifier(own_key, options.auth)
+    around = None
+    if options.faults is not None:
+        from jupyter_jobs.backend.faults import ExpiringVerifier, Faults, FaultyApp, read_plan
+
+        faults = Faults(read_plan(options.faults))
+        verifier = ExpiringVerifier(verifier, faults)
+
+        def around(app: ASGIApp) -> ASGIApp:
+            return FaultyApp(app, faults, own_key, lambda scope: server.transport(scope))
+
     runner = Runner(
         repository, folder, external=options.external, slots=options.slots or os.cpu_count() or 1
     )
@@ -117,9 +130,10 @@ async def _serve(
     backend = Backend(
         api,
         topics,
-        ApiKeyVerifier([key]),
+        verifier,
         timing=options.timing,
         stats=lambda: {"pid": os.getpid(), "jobs": repository.counts()},
+        around=around,
     )
 
     async def update(changes: dict[str, Any]) -> bool:
@@ -153,6 +167,7 @@ class _Server(uvicorn.Server):
                 lifespan="off",
                 ws="websockets-sansio",
                 ws_per_message_deflate=False,
+                ws_ping_interval=None,  # AppSync sends none, and a kernel that runs a cell answers none
                 server_header=False,
                 timeout_graceful_shutdown=_CLOSING,
             )
@@ -174,6 +189,29 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         """End soon, without waiting for clients."""
         self.should_exit = True
+
+    def transport(self, scope: Scope) -> asyncio.Transport | None:
+        """Return the TCP connection that something came on, or None if it is gone."""
+        for connection in self.server_state.connections:
+            transport = connection.transport
+            if transport.get_extra_info("peername")[:2] == tuple(scope["client"]):
+                return transport
+        return None
+
+
+def _verifier(own_key: Verifier, guests: Path | None) -> Verifier:
+    """Return who is let in: the holder of the own key, and whom a file names besides."""
+    if guests is None:
+        return own_key
+    from jupyter_jobs.appsync.auth import read_verifiers
+
+    try:
+        settings = json.loads(guests.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"cannot read from {guests} who else is let in: {error}"
+        ) from error
+    return AnyOf([own_key, read_verifiers(settings)])
 
 
 async def _end_when_idle(

@@ -79,15 +79,17 @@ class Session:
             return
         writer = asyncio.create_task(self._write(), name="session writer")
         try:
-            while True:
-                message = await self._socket.receive()
-                if message["type"] == "websocket.disconnect":
-                    break
-                text = message.get("text")
-                self._read(text if text is not None else message["bytes"])
+            async with asyncio.timeout(None) as self._patience:
+                while True:
+                    message = await self._socket.receive()
+                    if message["type"] == "websocket.disconnect":
+                        break
+                    text = message.get("text")
+                    self._read(text if text is not None else message["bytes"])
+        except TimeoutError:
+            log.warning("cut off a client that reads too slowly")
         finally:
-            for subscriber in self._subscribers.values():
-                self._topics.discard(subscriber)
+            self._unsubscribe()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 
@@ -119,7 +121,7 @@ class Session:
             if isinstance(event, Start):
                 self._start(event)
             elif isinstance(event, Stop):
-                self._topics.discard(self._subscribers.pop(event.id))
+                self._stop(event.id)
         self._wake.set()
 
     def _start(self, start: Start) -> None:
@@ -139,13 +141,25 @@ class Session:
             self._subscribers[start.id] = subscriber
             self._topics.add(subscriber)
 
+    def _stop(self, id_: str) -> None:
+        if (subscriber := self._subscribers.pop(id_, None)) is not None:
+            self._topics.discard(subscriber)
+
     def _deliver(self, id_: str) -> Callable[[str], None]:
         def deliver(payload: str) -> None:
             if self._protocol.publish(id_, payload):
                 self._waiting += 1
                 self._wake.set()
+                if self._waiting > PENDING_LIMIT and self._subscribers:
+                    self._unsubscribe()
+                    self._patience.reschedule(0.0)
 
         return deliver
+
+    def _unsubscribe(self) -> None:
+        for subscriber in self._subscribers.values():
+            self._topics.discard(subscriber)
+        self._subscribers.clear()
 
     async def _write(self) -> None:
         """Send what the machine has to say, and wake it at its deadlines."""
@@ -154,10 +168,6 @@ class Session:
                 self._wake.clear()
                 for text in self._protocol.data_to_send():
                     await self._socket.send_text(text)
-                    if self._waiting > PENDING_LIMIT:
-                        log.warning("cut off a client that reads too slowly")
-                        await self._socket.close(1008, "too slow")
-                        return
                 self._waiting = 0
                 if self._protocol.closed:
                     await self._socket.close()

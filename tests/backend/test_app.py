@@ -128,6 +128,9 @@ def test_stats_count(external_backend: RunningBackend) -> None:
         "",
         "localhost.",
         "0.0.0.0",
+        "[::1",
+        "::1]",
+        "[evil]",
     ],
 )
 def test_a_host_that_is_not_loopback_is_refused(
@@ -156,6 +159,8 @@ def test_loopback_by_any_of_its_names_is_let_in(
         "http://localhost:1",
         "http://127.0.0.1",
         "http://127.0.0.1.evil.example",
+        "http://[::1",
+        "http://[evil]",
     ],
 )
 def test_a_page_of_another_origin_is_refused(external_backend: RunningBackend, origin: str) -> None:

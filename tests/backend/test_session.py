@@ -12,9 +12,14 @@ import pytest
 from gql import Client, gql
 from gql.transport.appsync_auth import AppSyncApiKeyAuthentication
 from gql.transport.appsync_websockets import AppSyncWebsocketsTransport
+from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from jupyter_jobs.appsync.auth import ApiKeyVerifier
+from jupyter_jobs.backend import session
+from jupyter_jobs.backend.resolvers import build
+from jupyter_jobs.backend.topics import Topics
 from jupyter_jobs.jobs.operations import CANCEL_JOB, ON_JOB_UPDATE, SUBMIT_JOB
 from tests.support.backend import RunningBackend
 
@@ -290,3 +295,43 @@ async def test_gqls_own_appsync_client_is_served(backend: RunningBackend) -> Non
 
     assert statuses[:2] == ["QUEUED", "RUNNING"]
     assert json.loads(event["onJobUpdate"]["result"]) == {"rows": 3, "total": 3}
+
+
+async def test_a_client_that_does_not_read_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(session, "PENDING_LIMIT", 3)
+    topics = Topics(build())
+    frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    live = asyncio.Event()
+
+    async def send(message: dict[str, Any]) -> None:
+        if live.is_set():
+            await asyncio.Event().wait()
+        elif "start_ack" in message.get("text", ""):
+            live.set()
+
+    start = {"query": EVENTS, "variables": {}}
+    payload = {"data": json.dumps(start), "extensions": {"authorization": {"x-api-key": "da2-k"}}}
+    texts = [{"type": "connection_init"}, {"type": "start", "id": "s", "payload": payload}]
+    scope = {"type": "websocket", "subprotocols": ["graphql-ws"], "query_string": b""}
+    scope |= {"headers": [(b"x-api-key", b"da2-k")], "path": "/graphql"}
+    websocket = WebSocket(scope, frames.get, send)
+    served = asyncio.ensure_future(
+        session.Session(
+            websocket,
+            topics=topics,
+            verifier=ApiKeyVerifier(["da2-k"]),
+            timing=session.Timing(),
+        ).run()
+    )
+    frames.put_nowait({"type": "websocket.connect"})
+    for text in texts:
+        frames.put_nowait({"type": "websocket.receive", "text": json.dumps(text)})
+    await live.wait()
+    for _ in range(5):
+        topics.publish("submitJob", {"id": "job", "status": "QUEUED", "version": 1})
+    await served
+
+    assert len(topics) == 0
+    assert "reads too slowly" in caplog.text
