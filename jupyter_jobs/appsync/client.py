@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_jobs.appsync.auth import Auth
+from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.http import HttpTransport
 from jupyter_jobs.appsync.messages import dumps
@@ -27,6 +29,8 @@ class AppSyncClient:
         endpoint: The GraphQL URL, or what `Endpoint.parse` made of it.
         auth: `ApiKeyAuth`, `TokenAuth`, or any object like them.
         timeout: Seconds for one `execute` with all its retries; AppSync itself takes up to 30.
+        max_retries: How often `execute` tries again what may run twice without harm.
+        retry_delay: Seconds to wait before the first of these; later ones wait longer.
         timing: How patient the real-time connection is.
 
     Raises:
@@ -39,29 +43,35 @@ class AppSyncClient:
         auth: Auth,
         *,
         timeout: float = 35.0,
+        max_retries: int = 3,
+        retry_delay: float = 0.5,
         timing: Timing = Timing(),  # noqa: B008  frozen
     ) -> None:
-        if not isinstance(auth, Auth):
-            raise ConfigurationError(
-                f"auth must be ApiKeyAuth(…), TokenAuth(…) or alike, not {type(auth).__name__}"
-            )
+        _check(auth)
         if timeout <= 0:
             raise ConfigurationError("timeout must be more than 0 seconds")
+        if max_retries < 0 or retry_delay < 0:
+            raise ConfigurationError("max_retries and retry_delay must be 0 or more")
         self.endpoint = Endpoint.parse(endpoint) if isinstance(endpoint, str) else endpoint
         self._auth = auth
         self._timing = timing
-        self._http = HttpTransport(self.endpoint, auth, timeout_s=timeout)
+        self._http = HttpTransport(
+            self.endpoint,
+            auth,
+            timeout_s=timeout,
+            max_retries=max_retries,
+            backoff=Backoff(base_s=retry_delay),
+        )
         self._shared: SharedConnection | None = None
         self._subscriptions: set[Subscription] = set()
-        self._observers: dict[Callable[[], None], Callable[[ConnectionStatus], object]] = {}
-        self._closed = False
+        self._observers: dict[object, Callable[[ConnectionStatus], object]] = {}
+        self._left: set[asyncio.Task[None]] = set()
+        self._rest = ConnectionStatus()
 
     @property
     def status(self) -> ConnectionStatus:
         """How the connection is doing; `IDLE` while this client has not used it."""
-        if self._closed:
-            return ConnectionStatus(ConnectionState.CLOSED)
-        return self._shared.status if self._shared is not None else ConnectionStatus()
+        return self._shared.status if self._shared is not None else self._rest
 
     async def execute(
         self,
@@ -140,13 +150,13 @@ class AppSyncClient:
 
     def on_status(self, callback: Callable[[ConnectionStatus], object]) -> Callable[[], None]:
         """Call back at each change of `status`, on the loop's thread; what is returned ends that."""
-        unobserve = self._connection().observe(callback)
+        self._connection()
+        token = object()
+        self._observers[token] = callback
 
         def remove() -> None:
-            unobserve()
-            self._observers.pop(remove, None)
+            self._observers.pop(token, None)
 
-        self._observers[remove] = callback
         return remove
 
     def reconnect_now(self) -> None:
@@ -154,21 +164,46 @@ class AppSyncClient:
         if self._shared is not None:
             self._shared.reconnect_now()
 
+    def reauthorize(self, auth: Auth) -> None:
+        """Use other credentials from now on: for requests at once, and the subscriptions move to a connection of theirs.
+
+        Each moved subscription calls `on_started` again. On the loop's thread, once there is a connection.
+
+        Raises:
+            ConfigurationError: This is no authorization.
+            LocalProtocolError: This is not the thread of the client's event loop.
+        """
+        _check(auth)
+        old = self._shared
+        if old is not None:
+            old.check_loop()
+        self._auth = auth
+        self._http.reauthorize(auth)
+        if old is None:
+            return
+        self._unobserve()
+        new = self._connect()
+        for subscription in tuple(self._subscriptions):
+            subscription.move(new)
+        new.reconnect_now()
+        left = asyncio.ensure_future(old.release())
+        self._left.add(left)
+        left.add_done_callback(self._left.discard)
+        self._tell(new.status)
+
     async def aclose(self) -> None:
         """End this client's subscriptions, and the connection if no other client uses it. Twice does no harm."""
         if self._closed:
             return
         for subscription in tuple(self._subscriptions):
             subscription.close()
-        self._closed = True
-        observers = tuple(self._observers.items())
-        for remove, _ in observers:
-            remove()
-        for _, callback in observers:
-            guarded(callback, self.status)
+        self._rest = ConnectionStatus(ConnectionState.CLOSED)
         shared, self._shared = self._shared, None
         if shared is not None:
+            self._unobserve()
+            self._tell(self._rest)
             await shared.release()
+        await asyncio.gather(*self._left)
         await self._http.aclose()
 
     async def __aenter__(self) -> AppSyncClient:
@@ -180,10 +215,29 @@ class AppSyncClient:
     def __repr__(self) -> str:
         return f"AppSyncClient({self.endpoint.host!r}, {type(self._auth).__name__})"
 
+    @property
+    def _closed(self) -> bool:
+        return self._rest.state is ConnectionState.CLOSED
+
     def _connection(self) -> SharedConnection:
         if self._closed:
             raise MonitorClosed(f"the client of {self.endpoint.host} was closed; make a new one")
-        if self._shared is None:
-            self._shared = acquire(self.endpoint, self._auth, self._timing)
-        self._shared.check_loop()
+        shared = self._shared or self._connect()
+        shared.check_loop()
+        return shared
+
+    def _connect(self) -> SharedConnection:
+        self._shared = acquire(self.endpoint, self._auth, self._timing)
+        self._unobserve = self._shared.observe(self._tell)
         return self._shared
+
+    def _tell(self, status: ConnectionStatus) -> None:
+        for observer in tuple(self._observers.values()):
+            guarded(observer, status)
+
+
+def _check(auth: Auth) -> None:
+    if not isinstance(auth, Auth):
+        raise ConfigurationError(
+            f"auth must be ApiKeyAuth(…), TokenAuth(…) or alike, not {type(auth).__name__}"
+        )

@@ -26,6 +26,7 @@ class Endpoint:
             real-time host.
         region: AWS region, or None for a custom domain.
         is_loopback: Whether it is on this machine.
+        ca: Path of a PEM file with the certificates of a private authority, or None; see `tls.context`.
     """
 
     http: str
@@ -33,9 +34,10 @@ class Endpoint:
     host: str
     region: str | None
     is_loopback: bool
+    ca: str | None = None
 
     @classmethod
-    def parse(cls, url: str, realtime_url: str | None = None) -> Self:
+    def parse(cls, url: str, realtime_url: str | None = None, ca: str | None = None) -> Self:
         """Read the GraphQL URL of an API.
 
         A default AppSync domain has its own real-time host; any other domain gets `/realtime` behind its path
@@ -45,6 +47,8 @@ class Endpoint:
             url: As the AppSync console shows it: `https://….appsync-api.eu-west-1.amazonaws.com/graphql`.
                 `http://` only on this machine.
             realtime_url: The `wss://` URL where the rule above does not hold, as for private APIs.
+            ca: Path of a PEM file with the certificates of a private authority; by default what the environment names
+                (see `tls.context`).
 
         Raises:
             ConfigurationError: The URL cannot be one of a GraphQL API; the message says what to change.
@@ -66,6 +70,7 @@ class Endpoint:
             host=host,
             region=match["region"] if match else None,
             is_loopback=is_loopback(parts.hostname or ""),
+            ca=ca,
         )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_jobs._loop import Tasks
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.auth import subprotocols
+from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.protocol import ClientConnection, ClientEvent, Ignored, Lost, Received
 from jupyter_jobs.errors import ConnectionLost, RemoteProtocolError, Unauthorized
@@ -47,6 +48,9 @@ class Timing:
         pong_within_s: For the answer to one, unless a frame comes instead.
         close_s: For the closing handshake; after it the socket is cut.
         linger_s: How long a connection that nobody uses is kept.
+        backoff: How long it waits after each attempt that failed.
+        recycle_after_s: Age at which it is replaced by a new one, give or take a twentieth: the service closes every
+            connection after 24 hours.
     """
 
     open_s: float = 10.0
@@ -54,6 +58,8 @@ class Timing:
     pong_within_s: float = 20.0
     close_s: float = 0.5
     linger_s: float = 5.0
+    backoff: Backoff = Backoff()  # noqa: RUF009  frozen
+    recycle_after_s: float = 82_800.0
 
 
 class PatientTimer:

@@ -12,13 +12,14 @@ import itertools
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
 
 from jupyter_jobs._loop import Tasks
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.auth import Attempt, Auth, Purpose, ask, authorization
-from jupyter_jobs.appsync.backoff import HEALTHY_S, full_jitter
+from jupyter_jobs.appsync.backoff import HEALTHY_S
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.protocol import (
     ClientConnection,
@@ -85,6 +86,13 @@ class Subscription:
         if self._shared is not None:
             self._shared.remove(self)
             self.end(None)
+
+    def move(self, shared: SharedConnection) -> None:
+        """Go on over another connection, where it is started anew; for the client's use."""
+        if self._shared is not None:
+            self._shared.remove(self)
+            self._shared = shared
+            shared.add(self)
 
     def end(self, error: WireError | None) -> None:
         """Note that it has ended, and tell; for the connection's use."""
@@ -192,7 +200,7 @@ class SharedConnection:
     async def _run(self) -> None:
         renewed = False
         if self._failures:
-            await self._wait(full_jitter(self._failures))
+            await self._wait(self._timing.backoff.delay(self._failures))
         while True:
             lost = await self._connect_and_pump()
             opened_at, self._opened_at = self._opened_at, None
@@ -211,7 +219,7 @@ class SharedConnection:
                 self._failures, renewed = 0, False
                 self._tell(ConnectionState.RECONNECTING)
             else:
-                delay = full_jitter(self._failures)
+                delay = self._timing.backoff.delay(self._failures)
                 log.info("%s: %s; next attempt in %.1f s", self._endpoint.host, reason, delay)
                 self._tell(ConnectionState.RECONNECTING, reason, retry_at=time.time() + delay)
                 await self._wait(delay)
@@ -328,6 +336,8 @@ class SharedConnection:
         attempt = 0 if state in _AT_REST else self._failures
         status = ConnectionStatus(state, attempt, retry_at, error)
         if status != self.status:
+            if state is self.status.state:
+                status = replace(status, since=self.status.since)
             self.status = status
             log.debug("= %s", status)
             for observer in tuple(self._observers):
@@ -347,7 +357,7 @@ def acquire(endpoint: Endpoint, auth: Auth, timing: Timing) -> SharedConnection:
     """Return the connection of this endpoint, identity and running loop, counting one user more."""
     loop = _running_loop()
     # The connection refers to its loop, so while the entry lives no other loop can have that id.
-    key = (endpoint, auth.identity, timing, id(loop))
+    key = (endpoint, auth.identity, id(loop))
     shared = _registry.get(key)
     if shared is None or shared.status.state is ConnectionState.CLOSED:
         shared = _registry[key] = SharedConnection(endpoint, auth, timing, loop)

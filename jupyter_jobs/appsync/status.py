@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 __all__ = ["ConnectionState", "ConnectionStatus"]
@@ -29,9 +30,11 @@ class ConnectionStatus:
         attempt: Attempts that have failed in a row.
         retry_at: When the next one begins, in seconds since the epoch, or None.
         error: Why it is not connected: a sentence without secrets, or empty.
+        since: When this state began, in seconds since the epoch.
     """
 
     state: ConnectionState = ConnectionState.IDLE
     attempt: int = 0
     retry_at: float | None = None
     error: str = ""
+    since: float = field(default_factory=time.time, compare=False)

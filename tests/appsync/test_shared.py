@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection as WebSocket
 
 from jupyter_jobs.appsync import shared
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth, TokenVerifier
+from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.client import AppSyncClient, Timing
 from jupyter_jobs.errors import ConfigurationError, SubscriptionRefused, Unauthorized
 from tests.support.recorder import Recorder
@@ -56,7 +57,9 @@ async def story(server: FakeAppSync) -> AsyncIterator[Story]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Make every wait endless; a test puts shorter ones in, to be used up from the left."""
     waits: list[float] = []
-    monkeypatch.setattr(shared, "full_jitter", lambda failures: waits.pop(0) if waits else FOREVER)
+    monkeypatch.setattr(
+        Backoff, "delay", lambda self, failures, **_: waits.pop(0) if waits else FOREVER
+    )
     return waits
 
 
@@ -145,7 +148,7 @@ async def test_a_connection_that_was_well_for_long_begins_again_with_short_waits
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(shared, "full_jitter", lambda failures: asked.append(failures) or 0.0)
+    monkeypatch.setattr(Backoff, "delay", lambda self, failures, **_: asked.append(failures) or 0.0)
     story.told.subscribe(story.client)
     for times in (1, 2, 3):
         await story.until_started(times)
@@ -289,7 +292,7 @@ async def test_a_request_that_is_bad_for_good_is_not_made_again(
 async def test_a_token_function_that_fails_is_asked_again_later(
     server: FakeAppSync, waits: list[float]
 ) -> None:
-    waits.append(0.0)
+    waits += [0.0, 0.0]
     server.verifier = TokenVerifier(lambda token: True)
     answers: list[Exception | str] = [OSError("no network"), "good", OSError("no network")]
 
@@ -486,7 +489,7 @@ async def test_a_connection_that_an_accident_ended_is_begun_again(
 ) -> None:
     waits.append(0.0)
     monkeypatch.setattr(shared, "ClientConnection", lambda: monkeypatch.undo() or 1 / 0)
-    monkeypatch.setattr(shared, "full_jitter", lambda failures: 0.0)
+    monkeypatch.setattr(Backoff, "delay", lambda self, failures, **_: 0.0)
 
     story.told.subscribe(story.client)
     await story.until_started()

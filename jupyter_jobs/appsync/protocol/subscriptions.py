@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from jupyter_jobs.appsync.backoff import HEALTHY_S, full_jitter
+from jupyter_jobs.appsync.backoff import HEALTHY_S, Backoff
 from jupyter_jobs.appsync.messages import (
     Complete,
     Data,
@@ -47,6 +47,8 @@ MAX_IN_FLIGHT = 10
 """More starts at one time run into the service's rate limit."""
 THROTTLED_S = 1.0
 """The least pause after that limit was met."""
+
+_BACKOFF = Backoff()
 
 
 @dataclass(slots=True, eq=False)
@@ -223,13 +225,17 @@ class Subscriptions:
         self._leave(subscription)
         _forgive(subscription, now)
         subscription.failures += 1
-        self._delayed[subscription.key] = now + full_jitter(subscription.failures, rand=self._rand)
+        self._delayed[subscription.key] = now + _BACKOFF.delay(
+            subscription.failures, rand=self._rand
+        )
 
     def _throttle(self, starting: list[_Operation], now: float) -> None:
         """Pause all starts. Those in flight have as long to be acknowledged: one of them was the one too many."""
         if now >= self._paused_until:
             self._throttles += 1
-            self._paused_until = now + THROTTLED_S + full_jitter(self._throttles, rand=self._rand)
+            self._paused_until = (
+                now + THROTTLED_S + _BACKOFF.delay(self._throttles, rand=self._rand)
+            )
         for operation in starting:
             operation.deadline = self._paused_until
 
