@@ -25,6 +25,9 @@ from jupyter_jobs.errors import ConnectionLost, Throttled, Unauthorized, WireErr
 
 __all__ = ["Answer", "Deadline", "NeverSent", "Operation", "Send", "Step", "Wait"]
 
+_LEAST_S = 0.05
+"""An attempt that has less time than this is not worth its request."""
+
 Answer = tuple[int, Mapping[str, str], bytes]
 """Status, headers by lower-case name, body."""
 
@@ -65,13 +68,8 @@ class Deadline:
         self._at = clock() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left; at least a moment, for what takes no zero."""
-        return max(self._at - self._clock(), 0.001)
-
-    @property
-    def passed(self) -> bool:
-        """Whether it is over."""
-        return self._clock() >= self._at
+        """Return the seconds that are left; none when it is over."""
+        return max(self._at - self._clock(), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class Operation:
             except WireError as error:
                 failures += 1
                 wait = self._wait(error, failures)
-                if wait is None or wait.seconds >= deadline.left():
+                if wait is None or wait.seconds + _LEAST_S > deadline.left():
                     raise
                 yield wait
 

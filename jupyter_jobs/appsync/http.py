@@ -190,7 +190,7 @@ class HttpTransport:
     def _arguments(self, step: Send, deadline: Deadline) -> dict[str, Any]:
         import httpx
 
-        left_s = deadline.left()
+        left_s = max(deadline.left(), 0.001)  # httpx takes no zero
         return {
             "url": self._endpoint.http,
             "content": step.content,
@@ -293,6 +293,6 @@ def _post(client: httpx.Client, arguments: dict[str, Any], deadline: Deadline) -
         pieces = []
         for piece in answer.iter_bytes():
             pieces.append(piece)
-            if deadline.passed:
+            if not deadline.left():
                 raise httpx.ReadTimeout("the answer was not whole in time")
         return answer.status_code, answer.headers, b"".join(pieces)

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
-import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
-from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth
-from jupyter_jobs.appsync.backoff import Backoff
+from jupyter_jobs.appsync.auth import ApiKeyAuth, TokenAuth
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.http import HttpTransport
 from jupyter_jobs.errors import (
@@ -17,19 +19,15 @@ from jupyter_jobs.errors import (
     LocalProtocolError,
     MonitorClosed,
     RequestRefused,
-    RequestTimedOut,
-    ServerFault,
-    Throttled,
     Unauthorized,
-    WireError,
 )
+from tests.support.raw_http import RawHttp, act, answer, close, reset
 from tests.support.server import KEY, Answer, FakeAppSync
 
 Execute = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 QUERY = "query GetX($id: ID!) { getX(id: $id) { id } }"
 DENIED = Answer({"errors": [{"errorType": "UnauthorizedException", "message": "Expired"}]}, 401)
-AT_ONCE = Backoff(base_s=0.0)
 
 
 @pytest.fixture
@@ -37,40 +35,6 @@ async def server() -> AsyncIterator[FakeAppSync]:
     """An API on this machine."""
     async with FakeAppSync() as server:
         yield server
-
-
-@pytest.fixture(params=["async", "sync"])
-async def execute(request: pytest.FixtureRequest) -> AsyncIterator[Execute]:
-    """Run one operation, either way, without waiting between retries."""
-    transports: dict[object, HttpTransport] = {}
-
-    async def execute(
-        server: FakeAppSync | Endpoint,
-        auth: Auth = ApiKeyAuth(KEY),  # noqa: B008  immutable
-        *,
-        timeout_s: float = 20.0,
-        idempotent: bool = False,
-    ) -> dict[str, Any]:
-        endpoint = server if isinstance(server, Endpoint) else server.endpoint
-        key = (endpoint, auth)
-        if key not in transports:
-            transports[key] = HttpTransport(endpoint, auth, timeout_s=timeout_s, backoff=AT_ONCE)
-        transport, arguments = transports[key], (QUERY, {"id": "1"})
-        if request.param == "async":
-            return await transport.execute(*arguments, idempotent=idempotent)
-        return await asyncio.to_thread(transport.execute_sync, *arguments, idempotent=idempotent)
-
-    yield execute
-    for transport in transports.values():
-        await transport.aclose()
-
-
-@pytest.fixture
-def nobody() -> Endpoint:
-    """An endpoint at which nothing listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return Endpoint.parse(f"http://127.0.0.1:{unused.getsockname()[1]}/graphql")
 
 
 async def test_an_operation_is_one_post_with_the_key(server: FakeAppSync, execute: Execute) -> None:
@@ -83,13 +47,6 @@ async def test_an_operation_is_one_post_with_the_key(server: FakeAppSync, execut
     assert post.body == {"query": QUERY, "variables": {"id": "1"}}
     assert post.headers["x-api-key"] == KEY
     assert post.headers["content-type"] == "application/json"
-
-
-async def test_one_connection_serves_many_requests(server: FakeAppSync, execute: Execute) -> None:
-    for _ in range(5):
-        await execute(server)
-
-    assert {post.connection for post in server.posts} == {1}
 
 
 async def test_the_environments_proxy_is_not_asked_for_this_machine(
@@ -152,57 +109,6 @@ async def test_an_async_token_serves_a_thread_whose_loop_is_running(server: Fake
     await transport.aclose()
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [Answer({}, 503), Answer({}, 429), Answer(b"<html>", 200)],
-    ids=["fault", "throttle", "html"],
-)
-async def test_a_fault_that_may_pass_is_tried_again_if_that_does_no_harm(
-    server: FakeAppSync, execute: Execute, fault: Answer
-) -> None:
-    server.answers = [fault] * 3
-    assert await execute(server, idempotent=True) == {"ok": True}
-    assert len(server.posts) == 3 + 1
-
-    server.answers = [fault] * (3 + 1)
-    with pytest.raises(WireError) as error:
-        await execute(server, idempotent=True)
-    assert error.value.retryable
-    assert len(server.posts) == 2 * (3 + 1)
-
-
-async def test_what_might_be_done_twice_is_not_tried_again(
-    server: FakeAppSync, execute: Execute
-) -> None:
-    server.answers = [Answer({}, 503)]
-
-    with pytest.raises(ServerFault):
-        await execute(server)
-
-    assert len(server.posts) == 1
-
-
-async def test_a_refusal_is_not_tried_again(server: FakeAppSync, execute: Execute) -> None:
-    server.answers = [Answer({"data": None, "errors": [{"message": "no"}]})]
-
-    with pytest.raises(RequestRefused, match="no"):
-        await execute(server, idempotent=True)
-
-    assert len(server.posts) == 1
-
-
-async def test_a_retry_that_would_come_too_late_is_not_made(
-    server: FakeAppSync, execute: Execute
-) -> None:
-    server.answers = [Answer({}, 429, (("retry-after", "21"),))]
-
-    with pytest.raises(Throttled) as error:
-        await execute(server, idempotent=True)
-
-    assert error.value.retry_after == 21.0
-    assert len(server.posts) == 1
-
-
 async def test_a_retry_waits_as_long_as_the_service_asks(
     server: FakeAppSync, execute: Execute
 ) -> None:
@@ -211,36 +117,59 @@ async def test_a_retry_waits_as_long_as_the_service_asks(
     assert await execute(server, idempotent=True) == {"ok": True}
 
 
-async def test_no_answer_in_time_is_said_with_the_time(
-    server: FakeAppSync, execute: Execute
+async def test_a_compressed_answer_is_read(execute: Execute) -> None:
+    body = gzip.compress(b'{"data":{"ok":true}}')
+    async with RawHttp(act(answer(200, body, ("content-encoding", "gzip")))) as server:
+        assert await execute(server) == {"ok": True}
+
+        assert "accept-encoding: gzip" in server.requests[0]
+
+
+async def test_a_redirect_takes_no_credentials_elsewhere(execute: Execute) -> None:
+    async with RawHttp() as elsewhere:
+        to = ("location", elsewhere.endpoint.http)
+        async with RawHttp(act(answer(308, b"", to))) as server:
+            with pytest.raises(RequestRefused):
+                await execute(server, idempotent=True)
+
+        assert elsewhere.connections == 0
+
+
+async def test_a_hundred_calls_need_one_connection(execute: Execute) -> None:
+    async with RawHttp() as server:
+        for _ in range(100):
+            await execute(server)
+
+        assert (len(server.requests), server.connections) == (100, 1)
+
+
+async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(execute: Execute) -> None:
+    async with RawHttp(close(answer()), reset(answer())) as server:
+        for _ in range(3):
+            server.left.clear()
+            assert await execute(server) == {"ok": True}
+            if server.connections < 3:
+                await server.left.wait()
+
+        assert (len(server.requests), server.connections) == (3, 3)
+
+
+async def test_a_certificate_of_nobody_known_is_not_tried_again(
+    execute: Execute, tmp_path: Path
 ) -> None:
-    server.answers = [Answer(delay=None)]
+    authority = trustme.CA()
+    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(ours)
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(file)
+    async with RawHttp(tls=ours) as server:
+        url = f"https://localhost:{server.port}/graphql"
 
-    with pytest.raises(RequestTimedOut, match=r"127\.0\.0\.1.*0\.2 s.*timeout=") as error:
-        await execute(server, timeout_s=0.2)
+        with pytest.raises(ConnectionLost, match=r"CERTIFICATE_VERIFY_FAILED.*PEM file with ca="):
+            await execute(Endpoint.parse(url), idempotent=True)
+        assert server.requests == []
 
-    assert isinstance(error.value, TimeoutError)
-    assert error.value.__cause__ is not None
-
-
-async def test_an_endpoint_that_is_not_there_is_said_so(nobody: Endpoint, execute: Execute) -> None:
-    with pytest.raises(ConnectionLost, match=r"no connection to 127.*listen") as error:
-        await execute(nobody)
-
-    assert error.value.host == nobody.host
-    assert error.value.__cause__ is not None
-
-
-async def test_a_host_that_is_no_host_points_to_url_and_network(execute: Execute) -> None:
-    with pytest.raises(ConnectionLost, match=r"nowhere\.invalid.*check the URL, the network"):
-        await execute(Endpoint.parse("https://nowhere.invalid/graphql"))
-
-
-async def test_a_garbled_answer_is_the_servers_fault(server: FakeAppSync, execute: Execute) -> None:
-    server.answers = [Answer(b"no gzip", headers=(("content-encoding", "gzip"),))]
-
-    with pytest.raises(ServerFault, match="cannot be read"):
-        await execute(server)
+        assert await execute(Endpoint.parse(url, ca=str(file))) == {"ok": True}
 
 
 async def test_no_key_shows_in_log_or_error(
