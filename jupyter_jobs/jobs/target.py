@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth
+from jupyter_jobs.appsync.auth import AUTH_MODES, ApiKeyAuth, Auth, AuthMode, TokenAuth, find_mode
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import ConfigurationError, MissingCredentials
 from jupyter_jobs.jobs.amplify import read_amplify
@@ -132,30 +133,24 @@ def _embedded(found: Settings) -> Target:
 
 
 def _remote(url: Stated, found: Settings) -> Target:
-    ca = found.value("ca")
-    with _blamed(url if url.rank is not Rank.ARGUMENT else None):
-        endpoint = Endpoint.parse(
-            url.value,
-            realtime_url=found.value("realtime_url"),
-            ca=None if ca is None else str(Path(ca).expanduser()),
-        )
+    realtime, ca = found.stated.get("realtime_url"), found.value("ca")
+    with _blamed(url):
+        endpoint = Endpoint.parse(url.value, ca=None if ca is None else str(Path(ca).expanduser()))
+    if realtime is not None:
+        with _blamed(realtime):
+            endpoint = Endpoint.parse(url.value, realtime.value, endpoint.ca)
     return Target(
         endpoint,
         _auth(found, endpoint),
-        profile=_profile(found.stated.get("profile")),
+        profile=_profile(found),
         sources=found.sources,
     )
 
 
-def _profile(stated: Stated | None) -> Profile:
-    if stated is None:
-        return find_profile(None)
-    try:
-        return find_profile(stated.value)
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            f"{stated.place}: {error}. A profile of AWS is named by AWS_PROFILE"
-        ) from None
+def _profile(found: Settings) -> Profile:
+    stated = found.stated.get("profile")
+    with _blamed(stated):
+        return find_profile(found.value("profile"))
 
 
 def _auth(found: Settings, endpoint: Endpoint) -> Auth:
@@ -190,15 +185,27 @@ def _said(auth: Stated, found: Settings) -> Auth:
                 'region= goes with auth="iam"; an object has its own: auth=IamAuth("eu-west-1")'
             )
         return auth.value
-    from jupyter_jobs.appsync.auth import find_mode
-
-    with _blamed(auth):
-        mode = find_mode(auth.value)
+    mode = _mode(auth)
     secret = None if mode.setting is None else found.stated.get(mode.setting.lower())
     if mode.setting is not None and secret is None:
         raise MissingCredentials(_no_secret(auth, mode.setting, found))
     with _blamed(secret or auth):
-        return mode.make(secret and secret.value, region and region.value)
+        return mode.make(
+            None if secret is None else secret.value, None if region is None else region.value
+        )
+
+
+def _mode(auth: Stated) -> AuthMode:
+    try:
+        return find_mode(auth.value)
+    except ConfigurationError:  # it shows the word, which may be a key in the wrong place
+        words = [alias for mode in AUTH_MODES.values() for alias in mode.aliases]
+        near = get_close_matches(auth.value.lower(), words, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigurationError(
+            f"{auth.place} holds no word for a mode{meant}; there are {', '.join(words)}. "
+            'A key or token itself goes into ApiKeyAuth("…") or TokenAuth("…")'
+        ) from None
 
 
 def _no_secret(auth: Stated, wanted: str, found: Settings) -> str:
@@ -217,10 +224,10 @@ def _no_secret(auth: Stated, wanted: str, found: Settings) -> str:
 
 @contextmanager
 def _blamed(stated: Stated | None) -> Iterator[None]:
-    """Say in an error where the value came from."""
+    """Say in an error where the value came from, unless it is an argument, which the reader has before their eyes."""
     try:
         yield
     except ConfigurationError as error:
-        if stated is None:
+        if stated is None or stated.rank is Rank.ARGUMENT:
             raise
         raise type(error)(f"{stated.place}: {error}") from None
