@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jupyter_jobs.appsync.auth.api_key import ApiKeyAuth, ApiKeyVerifier
 from jupyter_jobs.appsync.auth.base import (
@@ -20,8 +21,12 @@ from jupyter_jobs.appsync.auth.base import (
     ask,
     ask_sync,
 )
+from jupyter_jobs.appsync.auth.guests import read_verifiers
 from jupyter_jobs.appsync.auth.handshake import authorization, read_authorization, subprotocols
+from jupyter_jobs.appsync.auth.iam import IamAuth, IamVerifier, same_credentials
+from jupyter_jobs.appsync.auth.jwt import JwtVerifier
 from jupyter_jobs.appsync.auth.token import TokenAuth, TokenVerifier
+from jupyter_jobs.errors import ConfigurationError
 
 __all__ = [
     "AUTH_MODES",
@@ -32,6 +37,9 @@ __all__ = [
     "Attempt",
     "Auth",
     "AuthMode",
+    "IamAuth",
+    "IamVerifier",
+    "JwtVerifier",
     "Purpose",
     "TokenAuth",
     "TokenVerifier",
@@ -39,7 +47,10 @@ __all__ = [
     "ask",
     "ask_sync",
     "authorization",
+    "find_mode",
     "read_authorization",
+    "read_verifiers",
+    "same_credentials",
     "subprotocols",
 ]
 
@@ -49,21 +60,57 @@ class AuthMode:
     """One way to authorize.
 
     Attributes:
-        auth: Makes the client's end from a credential.
+        auth: Makes the client's end, from a secret; from a region, where `setting` is None.
         verifier: Makes the server's end.
-        names: What AppSync calls it (`authenticationType`).
+        aliases: Short words for it, in lower case.
+        setting: Which `JUPYTER_JOBS_…` variable holds its secret; None if it has no single one.
     """
 
-    auth: Callable[[str], Auth]
+    auth: Callable[[Any], Auth]
     verifier: Callable[..., Verifier]
-    names: tuple[str, ...]
+    aliases: tuple[str, ...]
+    setting: str | None
+
+    def make(self, secret: str | None = None, region: str | None = None) -> Auth:
+        """Return the client's end.
+
+        Args:
+            secret: The key or token; not looked at by a mode without `setting`.
+            region: AWS region of the API where its URL does not tell; of use to a mode that signs.
+
+        Raises:
+            ConfigurationError: The secret is missing or cannot be sent.
+        """
+        if self.setting is None:
+            return self.auth(region)
+        if secret is None:
+            what = self.setting.lower().replace("_", " ")
+            raise ConfigurationError(
+                f"authorization by {self.aliases[0]} needs a secret, the {what}: "
+                f"set JUPYTER_JOBS_{self.setting} or give auth="
+            )
+        return self.auth(secret)
 
 
 AUTH_MODES: Mapping[str, AuthMode] = {
-    "api_key": AuthMode(ApiKeyAuth, ApiKeyVerifier, ("API_KEY",)),
-    "token": AuthMode(
-        TokenAuth,
-        TokenVerifier,
-        ("AMAZON_COGNITO_USER_POOLS", "OPENID_CONNECT", "AWS_LAMBDA"),
-    ),
+    "API_KEY": AuthMode(ApiKeyAuth, ApiKeyVerifier, ("api_key", "key"), "API_KEY"),
+    "AMAZON_COGNITO_USER_POOLS": AuthMode(TokenAuth, JwtVerifier, ("cognito",), "TOKEN"),
+    "OPENID_CONNECT": AuthMode(TokenAuth, JwtVerifier, ("oidc",), "TOKEN"),
+    "AWS_LAMBDA": AuthMode(TokenAuth, TokenVerifier, ("lambda",), "TOKEN"),
+    "AWS_IAM": AuthMode(IamAuth, IamVerifier, ("iam",), None),
 }
+"""By what AppSync calls them (`authenticationType`)."""
+
+
+def find_mode(word: str) -> AuthMode:
+    """Return the mode that a word means: AppSync's name or an alias, in any case, with `-` or `_`.
+
+    Raises:
+        ConfigurationError: There is none; the message lists what there is.
+    """
+    wanted = word.strip().lower().replace("-", "_")
+    for name, mode in AUTH_MODES.items():
+        if wanted in (name.lower(), *mode.aliases):
+            return mode
+    known = ", ".join(f"{mode.aliases[0]} ({name})" for name, mode in AUTH_MODES.items())
+    raise ConfigurationError(f"there is no authorization mode {word!r}; there are {known}")

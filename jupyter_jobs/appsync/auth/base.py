@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Thread
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.endpoint import Endpoint
@@ -25,8 +25,11 @@ __all__ = [
     "Verifier",
     "ask",
     "ask_sync",
+    "elsewhere",
     "visible_ascii",
 ]
+
+T = TypeVar("T")
 
 NO_CREDENTIALS = "Valid authorization header not provided."
 BAD_CREDENTIALS = "You are not authorized to make this call."
@@ -92,15 +95,15 @@ class AnyOf:
         self._verifiers = tuple(verifiers)
 
     def verify(self, headers: Mapping[str, str], purpose: Purpose, body: bytes) -> None:
-        """Return if one verifier accepts; a bad credential is a better reason than a missing one."""
-        reason = Unauthorized(NO_CREDENTIALS)
+        """Return if one verifier accepts; else raise the reason that says most."""
+        reasons = [Unauthorized(NO_CREDENTIALS)]
         for verifier in self._verifiers:
             try:
                 return verifier.verify(headers, purpose, body)
             except Unauthorized as refused:
-                if str(refused) != NO_CREDENTIALS:
-                    reason = refused
-        raise reason
+                reasons.append(refused)
+        vague = [NO_CREDENTIALS, BAD_CREDENTIALS]
+        raise max(reasons, key=lambda r: vague.index(str(r)) if str(r) in vague else len(vague))
 
 
 async def ask(auth: Auth, attempt: Attempt) -> dict[str, str]:
@@ -156,17 +159,24 @@ def _explain(exc: Exception, attempt: Attempt) -> Exception:
     )
 
 
-def _await_elsewhere(answer: Awaitable[Mapping[str, str]]) -> Mapping[str, str]:
-    result: Future[Mapping[str, str]] = Future()
-
-    async def await_it() -> Mapping[str, str]:
-        return await answer
+def elsewhere(function: Callable[[], T]) -> Future[T]:
+    """Run a function that may take its time on a thread of its own, which does not hold up the end of the process."""
+    result: Future[T] = Future()
 
     def run() -> None:
+        if not result.set_running_or_notify_cancel():
+            return
         try:
-            result.set_result(asyncio.run(await_it()))
+            result.set_result(function())
         except BaseException as exc:
             result.set_exception(exc)
 
     Thread(target=run, name="jupyter-jobs-auth", daemon=True).start()
-    return result.result()
+    return result
+
+
+def _await_elsewhere(answer: Awaitable[Mapping[str, str]]) -> Mapping[str, str]:
+    async def await_it() -> Mapping[str, str]:
+        return await answer
+
+    return elsewhere(lambda: asyncio.run(await_it())).result()

@@ -15,7 +15,7 @@ from jupyter_jobs.appsync.auth.base import (
 )
 from jupyter_jobs.errors import ConfigurationError, Unauthorized
 
-__all__ = ["MAX_TOKEN", "Token", "TokenAuth", "TokenVerifier"]
+__all__ = ["MAX_TOKEN", "Token", "TokenAuth", "TokenVerifier", "shown_token"]
 
 Token = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
@@ -72,11 +72,20 @@ class TokenVerifier:
 
     def verify(self, headers: Mapping[str, str], purpose: Purpose, body: bytes) -> None:
         """Return if the function accepts what `authorization` holds."""
-        token = headers.get("authorization")
-        if token is None:
-            raise Unauthorized(NO_CREDENTIALS)
-        if not self._check(token):
+        if not self._check(shown_token(headers)):
             raise Unauthorized(BAD_CREDENTIALS)
+
+
+def shown_token(headers: Mapping[str, str]) -> str:
+    """Return what `authorization` holds, unless that is a signature.
+
+    Raises:
+        Unauthorized: There is no token.
+    """
+    token = headers.get("authorization", "")
+    if not token or token.startswith("AWS4-HMAC-SHA256"):
+        raise Unauthorized(NO_CREDENTIALS)
+    return token
 
 
 async def _awaited(token: Awaitable[str]) -> Mapping[str, str]:

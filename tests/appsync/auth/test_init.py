@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import re
+from collections.abc import Mapping
+from itertools import permutations
+
 import pytest
 
 from jupyter_jobs.appsync.auth import (
@@ -10,96 +15,163 @@ from jupyter_jobs.appsync.auth import (
     Auth,
     AuthMode,
     Purpose,
-    Verifier,
     ask,
     ask_sync,
     authorization,
+    find_mode,
     read_authorization,
+    read_verifiers,
     subprotocols,
 )
 from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.appsync.messages import dumps
 from jupyter_jobs.errors import ConfigurationError, Unauthorized
+from tests.support.credentials import (
+    ACCESS_KEY,
+    API_KEY,
+    LAMBDA_TOKEN,
+    SECRET_KEY,
+    SESSION_TOKEN,
+    ends,
+)
 
-SECRET = "da2-abcdefghijklmnopqrstuvwxyz"
 ENDPOINT = Endpoint.parse("https://api.example.com/graphql")
+QUERY = '{"query":"q"}'
+BODIES = {Purpose.CONNECT: "{}", Purpose.START: QUERY, Purpose.REQUEST: QUERY}
 
-modes = pytest.mark.parametrize("mode", AUTH_MODES.values(), ids=AUTH_MODES)
+modes = pytest.mark.parametrize("mode", AUTH_MODES)
 purposes = pytest.mark.parametrize("purpose", Purpose)
+with_secret = pytest.mark.parametrize(
+    "mode", [mode for mode in AUTH_MODES.values() if mode.setting], ids=lambda mode: mode.aliases[0]
+)
 
 
-def verifier(mode: AuthMode) -> Verifier:
-    """The server's end, which knows the one secret."""
-    if mode is AUTH_MODES["token"]:
-        return mode.verifier(lambda token: token == SECRET)
-    return mode.verifier([SECRET])
+def shown(auth: Auth, purpose: Purpose) -> dict[str, str]:
+    """What a server reads of the credentials."""
+    return lower(ask_sync(auth, Attempt(purpose, ENDPOINT, BODIES[purpose])))
 
 
-def lower(headers: dict[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in authorization(ENDPOINT, headers).items()}
 
 
 @modes
 @purposes
-async def test_what_one_end_signs_the_other_accepts(mode: AuthMode, purpose: Purpose) -> None:
-    attempt = Attempt(purpose, ENDPOINT, '{"query":"q"}')
+async def test_what_one_end_signs_the_other_accepts(mode: str, purpose: Purpose) -> None:
+    both, body = ends(mode), BODIES[purpose]
+    headers = await ask(both.good, Attempt(purpose, ENDPOINT, body))
 
-    verifier(mode).verify(lower(await ask(mode.auth(SECRET), attempt)), Purpose.REQUEST, b"{}")
-    verifier(mode).verify(lower(ask_sync(mode.auth(SECRET), attempt)), Purpose.REQUEST, b"{}")
+    both.verifier.verify(lower(headers), purpose, body.encode())
+    both.verifier.verify(shown(both.good, purpose), purpose, body.encode())
+    read_verifiers(both.settings).verify(shown(both.good, purpose), purpose, body.encode())
 
 
 @modes
-async def test_the_handshake_carries_it_to_the_server(mode: AuthMode) -> None:
-    headers = await ask(mode.auth(SECRET), Attempt(Purpose.CONNECT, ENDPOINT))
+@pytest.mark.parametrize("channel", ["sub-protocol", "query", "headers"])
+def test_the_handshake_carries_it_to_the_server_by_each_channel(mode: str, channel: str) -> None:
+    both = ends(mode)
+    handshake = authorization(ENDPOINT, ask_sync(both.good, Attempt(Purpose.CONNECT, ENDPOINT)))
+    query = {"header": base64.b64encode(dumps(handshake).encode()).decode()}
 
-    offered = subprotocols(authorization(ENDPOINT, headers))
+    read = {
+        "sub-protocol": read_authorization(subprotocols(handshake), {}, {}),
+        "query": read_authorization(["graphql-ws"], query, {}),
+        "headers": read_authorization(["graphql-ws"], {}, handshake),
+    }[channel]
 
-    read = read_authorization(offered, {}, {})
     assert read is not None
     assert read["host"] == "api.example.com"
-    verifier(mode).verify(read, Purpose.REQUEST, b"{}")
+    both.verifier.verify(read, Purpose.CONNECT, b"{}")
 
 
 @modes
-def test_another_secret_is_refused_in_appsyncs_words(mode: AuthMode) -> None:
-    headers = lower(ask_sync(mode.auth("another"), Attempt(Purpose.START, ENDPOINT)))
+@purposes
+def test_those_of_somebody_else_are_refused_in_appsyncs_words(mode: str, purpose: Purpose) -> None:
+    both = ends(mode)
 
-    with pytest.raises(Unauthorized, match=r"^You are not authorized to make this call\.$"):
-        verifier(mode).verify(headers, Purpose.REQUEST, b"{}")
-
-
-@modes
-def test_nothing_is_refused_in_appsyncs_words(mode: AuthMode) -> None:
-    with pytest.raises(Unauthorized, match=r"^Valid authorization header not provided\.$"):
-        verifier(mode).verify({"host": "api.example.com"}, Purpose.REQUEST, b"{}")
+    with pytest.raises(Unauthorized, match=f"^{re.escape(both.refusal)}"):
+        both.verifier.verify(shown(both.bad, purpose), purpose, BODIES[purpose].encode())
 
 
 @modes
-def test_no_secret_shows(mode: AuthMode) -> None:
-    auth = mode.auth(SECRET)
-
-    assert isinstance(auth, Auth)
-    assert SECRET not in f"{auth!r} {auth!s} {auth.identity!r} {verifier(mode)!r}"
-
-
-@modes
-def test_equal_secrets_are_one_identity_and_others_another(mode: AuthMode) -> None:
-    assert mode.auth(SECRET).identity == mode.auth(SECRET).identity
-    assert mode.auth(SECRET).identity != mode.auth("another").identity
-    hash(mode.auth(SECRET).identity)
+def test_nothing_is_refused_in_appsyncs_words(mode: str) -> None:
+    for headers in ({}, {"host": "api.example.com"}, {"authorization": ""}):
+        with pytest.raises(Unauthorized, match=r"^Valid authorization header not provided\.$"):
+            ends(mode).verifier.verify(headers, Purpose.CONNECT, b"{}")
 
 
-def test_the_identities_of_two_modes_differ() -> None:
-    identities = {mode.auth(SECRET).identity for mode in AUTH_MODES.values()}
-
-    assert len(identities) == len(AUTH_MODES)
+@pytest.mark.parametrize(("mode", "other"), permutations(AUTH_MODES, 2))
+def test_no_mode_accepts_the_credentials_of_another(mode: str, other: str) -> None:
+    with pytest.raises(Unauthorized):
+        ends(mode).verifier.verify(
+            shown(ends(other).good, Purpose.START), Purpose.START, QUERY.encode()
+        )
 
 
 @modes
-@pytest.mark.parametrize("secret", ["", " da2-x", "da2-x\n", "da2\x00x", "schlüssel", 7, None])
+def test_no_secret_shows(mode: str) -> None:
+    both = ends(mode)
+    token = shown(both.good, Purpose.REQUEST).get("authorization", "")
+
+    seen = f"{both.good!r} {both.good!s} {both.good.identity!r} {both.verifier!r}"
+
+    assert isinstance(both.good, Auth)
+    for secret in (API_KEY, LAMBDA_TOKEN, ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, token):
+        assert not secret or secret not in seen
+
+
+@modes
+def test_another_credential_is_another_identity(mode: str) -> None:
+    both = ends(mode)
+
+    assert both.good.identity == both.good.identity
+    assert both.good.identity != both.bad.identity
+    assert hash(both.good.identity) == hash(both.good.identity)
+
+
+@with_secret
+def test_equal_secrets_are_one_identity(mode: AuthMode) -> None:
+    assert mode.make(API_KEY).identity == mode.make(API_KEY).identity
+    assert mode.make(API_KEY).identity != mode.make("another").identity
+
+
+@with_secret
+@pytest.mark.parametrize("secret", ["", " da2-x", "da2-x\n", "da2\x00x", "schlüssel", 7])
 def test_a_secret_that_fits_into_no_header_is_refused_and_not_shown(
     mode: AuthMode, secret: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        mode.auth(secret)
+        mode.make(secret)
 
     assert "da2" not in str(refusal.value)
+
+
+@with_secret
+def test_a_secret_that_is_missing_is_asked_for_by_its_setting(mode: AuthMode) -> None:
+    with pytest.raises(ConfigurationError, match=f"JUPYTER_JOBS_{mode.setting} or give auth="):
+        mode.make()
+
+
+def test_the_identities_of_two_modes_differ() -> None:
+    assert len({ends(mode).good.identity for mode in AUTH_MODES}) == len(AUTH_MODES)
+
+
+@modes
+def test_a_mode_is_found_by_its_names_in_any_case(mode: str) -> None:
+    for word in (mode, mode.lower(), *AUTH_MODES[mode].aliases):
+        assert find_mode(f" {word} ") is AUTH_MODES[mode]
+        assert find_mode(word.upper().replace("_", "-")) is AUTH_MODES[mode]
+
+
+def test_no_two_modes_have_a_word_in_common() -> None:
+    words = [word for name in AUTH_MODES for word in (name.lower(), *AUTH_MODES[name].aliases)]
+
+    # API_KEY is its own alias.
+    assert len(set(words)) == len(words) - 1
+
+
+def test_a_word_for_no_mode_is_answered_with_all_there_are() -> None:
+    with pytest.raises(ConfigurationError, match="'kerberos'; there are api_key") as refusal:
+        find_mode("kerberos")
+
+    assert all(mode in str(refusal.value) for mode in AUTH_MODES)
