@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_jobs.appsync.answers import read_answer
-from jupyter_jobs.appsync.auth import Attempt, Purpose
+from jupyter_jobs.appsync.auth import Attempt, Purpose, same_credentials
 from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import ConnectionLost, Throttled, Unauthorized, WireError
@@ -97,7 +97,7 @@ class Operation:
         while True:
             renew = refusal is not None
             credentials = yield Attempt(Purpose.REQUEST, endpoint, self.body, renew=renew)
-            if refusal is not None and credentials == refused:
+            if refusal is not None and same_credentials(credentials, refused):
                 raise refusal
             headers = {name.lower(): value for name, value in credentials.items()}
             try:

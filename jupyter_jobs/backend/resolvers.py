@@ -34,9 +34,9 @@ from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Body, Repository
 from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.serial import SerialExecutor
-from jupyter_jobs.backend.topics import EVENT_LIMIT, event_size
-from jupyter_jobs.jobs.model import WIRE_NAMES, JobKind, Priority
-from jupyter_jobs.jobs.requests import PARAMS_LIMIT
+from jupyter_jobs.errors import InvalidJob
+from jupyter_jobs.jobs.limits import EVENT_LIMIT, PARAMS_LIMIT, check_event, event_size
+from jupyter_jobs.jobs.model import JobKind, Priority
 
 __all__ = ["Api", "build"]
 
@@ -49,10 +49,8 @@ directive @aws_subscribe(mutations: [String!]!) on FIELD_DEFINITION
 """
 PAGE_LIMIT = 1000  # jobs a page
 LOG_PAGE_LIMIT = 10_000  # lines a page
-_ROOM = 16 * 1024  # bytes of an event that a new job leaves for its progress and a short error
 _DOCUMENTS = 100  # that are kept after reading
 _SHORT = 8 * 1024  # characters of a document that may be kept
-_EMPTY = dict.fromkeys(WIRE_NAMES.values())
 
 Publish = Callable[[str, dict[str, Any]], None]
 Info = GraphQLResolveInfo[Any]
@@ -180,8 +178,10 @@ class Api:
         payload = input.get("payload")
         known = self._repository.get(fields["id"])
         if known is None:
-            if event_size({**_EMPTY, **fields}) > EVENT_LIMIT - _ROOM:
-                raise Refusal("InvalidJob", "The job's texts are too long to travel in an event.")
+            try:
+                check_event(fields)
+            except InvalidJob as error:
+                raise Refusal("InvalidJob", str(error)) from None
             await self._runner.check({**fields, "payload": payload})
             body = self._repository.insert(fields, payload)
             if body is not None:

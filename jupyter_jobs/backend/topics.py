@@ -32,14 +32,12 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from jupyter_jobs.appsync.messages import dumps
+from jupyter_jobs.jobs.limits import EVENT_LIMIT
 
-__all__ = ["EVENT_LIMIT", "RefusedStart", "Subscriber", "Topics", "event_size"]
+__all__ = ["RefusedStart", "Subscriber", "Topics"]
 
 log = logging.getLogger("jupyter_jobs.backend")
 
-EVENT_LIMIT = (
-    240 * 1024
-)  # bytes; over it AppSync delivers nothing and tells nobody (service quotas)
 Deliver = Callable[[str], object]
 
 
@@ -191,11 +189,6 @@ class Topics:
             where = "/".join(map(str, path))
             message = f"Cannot return null for non-nullable type: '{name}' within parent '{parent}' (/{where})"
         return {"message": message, "path": path}
-
-
-def event_size(body: Mapping[str, Any]) -> int:
-    """Return the bytes of an event that has all of a job."""
-    return len(dumps({"data": {"onJobUpdate": body}}).encode())
 
 
 def _matches(arguments: Mapping[str, Any], selected: Mapping[str, Any]) -> bool:

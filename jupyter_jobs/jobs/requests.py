@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import functools
 import inspect
-import json
 import os
 import shlex
 import shutil
@@ -23,15 +22,14 @@ from typing import Any, Self
 
 from jupyter_jobs._redact import redact, redact_mapping
 from jupyter_jobs.errors import InvalidJob, NotSupported
+from jupyter_jobs.jobs.limits import PARAMS_LIMIT, PAYLOAD_LIMIT, check_event, json_text
 from jupyter_jobs.jobs.model import JobKind, Priority
 
-__all__ = ["OPTIONS", "PARAMS_LIMIT", "Command", "Notebook", "Request", "submit_input"]
+__all__ = ["OPTIONS", "Command", "Notebook", "Request", "submit_input"]
 
 OPTIONS = frozenset({"priority", "name", "params"})
 """The keywords of `submit` that are its own; all others are the function's."""
 
-PARAMS_LIMIT = 100 * 1024  # bytes; the job travels in events of at most 240 KB (AppSync quotas)
-PAYLOAD_LIMIT = 32 * 1024 * 1024
 _TEXT_LIMIT = 300  # characters of a call or command line that readers see
 
 
@@ -118,7 +116,7 @@ def submit_input(
         runs_here: Whether the backend runs work on this machine; else only named requests can be sent.
 
     Raises:
-        InvalidJob: The request cannot be run or sent as it is.
+        InvalidJob: The request cannot be run or sent as it is, or its events would be too large to be delivered.
         NotSupported: The backend runs named requests only.
         TypeError: Arguments that do not go with this kind of request.
     """
@@ -146,13 +144,14 @@ def submit_input(
         "kind": kind.value,
         "priority": _priority(priority).value,
         "group": group,
-        "params": _json(shown if params is None else params, "params", PARAMS_LIMIT),
-        "payload": _json(
+        "params": json_text(shown if params is None else params, "params", PARAMS_LIMIT),
+        "payload": json_text(
             {"python": sys.executable, "cwd": os.getcwd(), **payload}, "payload", PAYLOAD_LIMIT
         ),
     }
     if not runs_here:  # a schema of somebody else's may know neither
         del body["kind"], body["payload"]
+    check_event(body)
     return {key: value for key, value in body.items() if value is not None}
 
 
@@ -277,21 +276,6 @@ def _priority(priority: Priority | str) -> Priority:
         raise InvalidJob(
             f"there is no priority {priority!r}; choose one of {', '.join(Priority)}"
         ) from None
-
-
-def _json(value: Any, what: str, limit: int) -> str | None:
-    if value is None:
-        return None
-    try:
-        text = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidJob(f"{what} must be JSON: {error}") from None
-    if len(text) > limit:
-        raise InvalidJob(
-            f"{what} of {len(text):,} bytes is over the limit of {limit:,}; "
-            "save the data to a file and pass its path"
-        )
-    return text
 
 
 def _default_name(request: Request, words: str) -> str:

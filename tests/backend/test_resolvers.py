@@ -10,7 +10,7 @@ import pytest
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.resolvers import Api
 from jupyter_jobs.backend.runner import Runner
-from jupyter_jobs.backend.topics import EVENT_LIMIT
+from jupyter_jobs.jobs.limits import EVENT_LIMIT, PARAMS_LIMIT
 from jupyter_jobs.jobs.model import WIRE_NAMES
 from jupyter_jobs.jobs.operations import (
     CANCEL_JOB,
@@ -21,7 +21,6 @@ from jupyter_jobs.jobs.operations import (
     SUBMIT_JOB,
     UPDATE_JOB,
 )
-from jupyter_jobs.jobs.requests import PARAMS_LIMIT
 
 
 class Backend:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.backend.resolvers import build
-from jupyter_jobs.backend.topics import EVENT_LIMIT, RefusedStart, Subscriber, Topics
+from jupyter_jobs.backend.topics import RefusedStart, Subscriber, Topics
+from jupyter_jobs.jobs.limits import EVENT_LIMIT
 from jupyter_jobs.jobs.model import WIRE_NAMES
 from jupyter_jobs.jobs.operations import ON_JOB_UPDATE
 

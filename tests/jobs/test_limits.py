@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from jupyter_jobs.errors import InvalidJob
+from jupyter_jobs.jobs.limits import (
+    EVENT_LIMIT,
+    EVENT_ROOM,
+    PARAMS_LIMIT,
+    check_event,
+    event_size,
+    json_text,
+)
+from jupyter_jobs.jobs.model import WIRE_NAMES
+from jupyter_jobs.jobs.requests import submit_input
+
+
+def test_an_event_is_measured_with_all_its_fields() -> None:
+    event = {"data": {"onJobUpdate": {**dict.fromkeys(WIRE_NAMES.values()), "id": "a"}}}
+
+    assert event_size({"id": "a"}) == len(json.dumps(event, separators=(",", ":")))
+
+
+def test_a_job_just_below_the_limit_passes_and_one_byte_more_does_not() -> None:
+    room = EVENT_LIMIT - EVENT_ROOM - event_size({"name": ""})
+
+    check_event({"name": "x" * room})
+    with pytest.raises(InvalidJob, match=r"229,377 bytes.*take 229,376, most of them in name"):
+        check_event({"name": "x" * (room + 1)})
+
+
+def test_what_is_never_published_does_not_count() -> None:
+    check_event({"id": "a", "payload": "x" * EVENT_LIMIT})
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"params": "x" * PARAMS_LIMIT}, r"params of 102,402 bytes is over the limit of 102,400"),
+        ({"name": "x" * EVENT_LIMIT}, r"the job would have .* most of them in name; save"),
+        ({"params": {"day": float("nan")}}, "params must be JSON"),
+    ],
+)
+def test_a_submit_that_no_event_could_carry_is_refused_before_it_is_sent(
+    options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InvalidJob, match=says):
+        submit_input("Process data", **options)
+
+
+def test_a_submit_with_a_very_long_request_is_refused_too() -> None:
+    with pytest.raises(InvalidJob, match="most of them in"):
+        submit_input("x" * EVENT_LIMIT)
+
+
+def test_params_at_their_limit_fit_an_event_however_they_are_written() -> None:
+    body = submit_input("Process data", params='"' * ((PARAMS_LIMIT - 2) // 2))
+
+    assert event_size({**body, "payload": None}) <= EVENT_LIMIT
+
+
+def test_text_is_json_or_none() -> None:
+    assert json_text(None, "params", 10) is None
+    assert json_text({"a": [1]}, "params", 10) == '{"a": [1]}'
+
+
+def test_a_value_that_contains_itself_is_no_json() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+
+    with pytest.raises(InvalidJob, match="params must be JSON"):
+        json_text(endless, "params", 10)
