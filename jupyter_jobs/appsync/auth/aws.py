@@ -29,10 +29,12 @@ class Found:
     Attributes:
         credentials: What signs.
         region: What the environment or the profile names, or None.
+        profile: Where they were looked for, or None.
     """
 
     credentials: Credentials
     region: str | None
+    profile: str | None
 
     @property
     def may_wait(self) -> bool:
@@ -64,11 +66,11 @@ def find(given: Credentials | tuple[str, str, str | None] | None, profile: str |
             found = given if given is not None else session.get_credentials()
     if found is None:
         raise ConfigurationError(_where_none_are(session))
-    return Found(found, region)
+    return Found(found, region, profile)
 
 
 def sign(
-    credentials: Credentials,
+    found: Found,
     url: str,
     headers: Mapping[str, str],
     body: bytes,
@@ -80,7 +82,7 @@ def sign(
     """Sign a POST request.
 
     Args:
-        credentials: Frozen here, which may refresh them.
+        found: Signs. May ask the network if `may_wait`.
         url: Without a query.
         headers: To be signed, `host` among them.
         body: To be signed.
@@ -91,14 +93,17 @@ def sign(
     Returns:
         The headers that carry the signature: `Authorization`, `x-amz-date`, and `x-amz-security-token` if the
         credentials are temporary.
+
+    Raises:
+        Unauthorized: The credentials have expired, and could not be refreshed.
     """
     from botocore.auth import SigV4Auth  # type: ignore[import-untyped]  # no types are published
     from botocore.awsrequest import (  # type: ignore[import-untyped]  # no types are published
         AWSRequest,
     )
 
-    with _translated(None):
-        frozen = credentials.get_frozen_credentials()
+    with _translated(found.profile):
+        frozen = found.credentials.get_frozen_credentials()
     timestamp = strftime("%Y%m%dT%H%M%SZ", gmtime(now))
     carried = {"x-amz-date": timestamp}
     # The service refuses an empty one.

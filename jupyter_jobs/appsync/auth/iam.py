@@ -131,7 +131,7 @@ class IamAuth:
         connects = attempt.purpose is Purpose.CONNECT
         fixed = _REQUEST if attempt.purpose is Purpose.REQUEST else _HANDSHAKE
         signature = aws.sign(
-            found.credentials,
+            found,
             f"{endpoint.http}/connect" if connects else endpoint.http,
             {**fixed, "host": endpoint.host},
             attempt.body.encode(),

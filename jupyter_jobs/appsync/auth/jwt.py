@@ -6,7 +6,7 @@ The client's end is `TokenAuth`. PyJWT checks the signatures, and is imported wh
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ class JwtVerifier:
             again when a token names a key that is not in it, at most once a minute.
         issuer: What `iss` must be.
         audience: What `aud` must hold, or `azp` or `client_id` be (a Cognito access token has no `aud`); one or several.
+        clock: Seconds, for how often the key set is read.
 
     Raises:
         ConfigurationError: There is no key set, it holds no public key, or PyJWT is missing.
@@ -52,12 +53,14 @@ class JwtVerifier:
         *,
         issuer: str | None = None,
         audience: str | Sequence[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = key_set
         self._issuer = issuer
         self._audience = {audience} if isinstance(audience, str) else set(audience or ())
         self._keys = _read(key_set)
-        self._read_at = time.monotonic()
+        self._clock = clock
+        self._read_at = clock()
 
     def verify(self, headers: Mapping[str, str], purpose: Purpose, body: bytes) -> None:
         """Return if `authorization` holds a good token, with or without `Bearer` before it."""
@@ -68,7 +71,7 @@ class JwtVerifier:
             token = token[7:].lstrip()
         try:
             key_id = jwt.get_unverified_header(token).get("kid")
-        except (jwt.InvalidTokenError, RecursionError) as exc:
+        except (jwt.InvalidTokenError, ValueError, RecursionError) as exc:
             raise Unauthorized("Unable to parse JWT token.") from exc
         for key in self._candidates(key_id):
             try:
@@ -94,7 +97,7 @@ class JwtVerifier:
     def _candidates(self, key_id: str | None) -> list[jwt.PyJWK]:
         """Return the keys that may have signed: the one that is named, or all."""
         found = [key for key in self._keys if key_id is None or key.key_id == key_id]
-        now = time.monotonic()
+        now = self._clock()
         if not found and isinstance(self._source, str) and now > self._read_at + _READ_AGAIN_S:
             self._read_at = now
             with suppress(ConfigurationError):  # those from before will do until it can be read
@@ -105,9 +108,10 @@ class JwtVerifier:
     def _is_for_us(self, claims: Mapping[str, Any]) -> bool:
         if not self._audience:
             return True
-        audience = claims.get("aud", [])
-        named = {*([audience] if isinstance(audience, str) else audience)}
-        return not self._audience.isdisjoint({*named, claims.get("azp"), claims.get("client_id")})
+        audience = claims.get("aud")
+        several = audience if isinstance(audience, list) else [audience]
+        named = [*several, claims.get("azp"), claims.get("client_id")]
+        return any(name in named for name in self._audience)
 
 
 def _read(source: Mapping[str, Any] | str) -> list[jwt.PyJWK]:

@@ -100,7 +100,7 @@ def test_nothing_is_refused_in_appsyncs_words(mode: str) -> None:
             ends(mode).verifier.verify(headers, Purpose.CONNECT, b"{}")
 
 
-@pytest.mark.parametrize(("mode", "other"), permutations(AUTH_MODES, 2))
+@pytest.mark.parametrize(("mode", "other"), list(permutations(AUTH_MODES, 2)))
 def test_no_mode_accepts_the_credentials_of_another(mode: str, other: str) -> None:
     with pytest.raises(Unauthorized):
         ends(mode).verifier.verify(
