@@ -16,6 +16,8 @@ from jupyter_jobs.errors import JobsError
 
 __all__ = ["main"]
 
+_ENDPOINT = "GraphQL URL; default JUPYTER_JOBS_ENDPOINT, else the embedded backend"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 1 refused or failed, 2 not understood, 130 interrupted."""
@@ -93,6 +95,17 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--tail", type=int, help="only so many of the last lines")
         _target(command, group=None)
         command.set_defaults(run=run)
+
+    doctor = groups.add_parser(
+        "doctor",
+        help="tell what is used, where it comes from, and what is wrong",
+        description="Look at versions and settings, then try host, authorization, schema, socket and subscription.",
+    )
+    doctor.add_argument("--endpoint", help=_ENDPOINT)
+    doctor.add_argument("--profile", help="what the API calls things; default JUPYTER_JOBS_PROFILE")
+    doctor.add_argument("--amplify", metavar="FILE", help="a file that Amplify wrote")
+    doctor.add_argument("--json", action="store_true", help="as one JSON object")
+    doctor.set_defaults(run=commands.doctor)
     return parser
 
 
@@ -145,9 +158,7 @@ def _add_serve(groups: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _target(parser: argparse.ArgumentParser, *, group: str | None) -> None:
-    parser.add_argument(
-        "--endpoint", help="GraphQL URL; default JUPYTER_JOBS_ENDPOINT, else the embedded backend"
-    )
+    parser.add_argument("--endpoint", help=_ENDPOINT)
     parser.add_argument(
         "--group", default=group, help="only jobs of this group" if group is None else None
     )

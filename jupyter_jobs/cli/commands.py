@@ -21,7 +21,7 @@ from jupyter_jobs.jobs.model import Job, JobStatus
 from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
 from jupyter_jobs.jobs.target import find_target
 
-__all__ = ["cancel", "demo", "list_jobs", "logs", "serve", "show", "submit"]
+__all__ = ["cancel", "demo", "doctor", "list_jobs", "logs", "serve", "show", "submit"]
 
 _POLL = 0.5  # seconds between questions of --wait
 
@@ -31,6 +31,13 @@ def demo(args: argparse.Namespace) -> int:
     from jupyter_jobs.cli import demo
 
     return demo.open_lab() if args.lab else demo.run()
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Tell what is used and whether it works."""
+    from jupyter_jobs.cli.doctor import doctor
+
+    return doctor(args)
 
 
 def serve(args: argparse.Namespace) -> int:

@@ -141,8 +141,8 @@ class RawHttp:
         try:
             while request := (await reader.readuntil(b"\r\n\r\n")).decode().lower():
                 self.requests.append(request)
-                length = request.split("content-length: ", 1)[1].split("\r\n", 1)[0]
-                await reader.readexactly(int(length))
+                _, _, length = request.partition("content-length: ")
+                await reader.readexactly(int(length.partition("\r\n")[0] or 0))
                 await (self.script.pop(0) if self.script else act(answer()))(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass  # asyncio's streams complain about a handler that was cancelled
