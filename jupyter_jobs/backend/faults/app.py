@@ -143,7 +143,9 @@ class ExpiringVerifier:
         shown = {name: headers[name] for name in ("x-api-key", "authorization") if name in headers}
         chosen = None
         if not any(same_credentials(expired, shown) for expired, _, _ in self._expired):
-            chosen = self._faults.choose("credentials", purpose=purpose.value)
+            chosen = self._faults.choose(
+                "credentials", purpose=purpose.value, shown=list(shown)
+            )
             if chosen is None:
                 return
             self._faults.note(chosen)

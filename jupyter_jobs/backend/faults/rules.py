@@ -88,7 +88,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "too_many": Fault("start", "a start is refused with MaxSubscriptionsReachedError"),
     "complete": Fault("start", "the server ends the subscription ms after its start", {"ms": 0}),
-    # Facts: purpose (connect, start, request).
+    # Facts: purpose (connect, start, request), shown (x-api-key, authorization).
     "expire": Fault(
         "credentials",
         "the credentials shown are refused as expired from now on, for ms if given; others are not",

@@ -1,0 +1,287 @@
+"""One storm: clients submit, follow and cancel jobs while everything goes wrong, and must be right in the end.
+
+Workers that no fault hits carry each job through many versions to its end. Then the faults stop, and every client's
+store must become equal to the backend's database: no job lost, none double, none old, each handle settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from jupyter_jobs.appsync.auth import Auth, TokenAuth
+from jupyter_jobs.appsync.backoff import Backoff
+from jupyter_jobs.appsync.client import AppSyncClient, ConnectionState, Timing
+from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.appsync.protocol import client as protocol
+from jupyter_jobs.appsync.protocol import subscriptions
+from jupyter_jobs.errors import JobsError, WireError
+from jupyter_jobs.jobs import calls, feed
+from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.model import WIRE_NAMES, Job, JobStatus
+from jupyter_jobs.jobs.operations import UPDATE_JOB
+from jupyter_jobs.jobs.target import Target
+from tests.chaos.schedule import schedule
+from tests.support.backend import PATIENCE_S, RunningBackend, running_backend
+from tests.support.following import until
+
+__all__ = ["Report", "impatient", "stormy_backend", "survive"]
+
+JOBS = 60
+CALM_S = 20.0 * PATIENCE_S / 30  # for a client to become right once the faults are over
+TIMING = Timing(
+    open_s=0.5,
+    ping_every_s=0.3,
+    pong_within_s=0.3,
+    close_s=0.1,
+    linger_s=0.1,
+    backoff=Backoff(base_s=0.05, cap_s=0.2),
+)
+HURRY = [
+    (protocol, "ACK_TIMEOUT_S", 0.3),
+    (subscriptions, "START_ACK_TIMEOUT_S", 0.3),
+    (subscriptions, "THROTTLED_S", 0.1),
+    (feed, "AFTER_START", (0.0, 0.2, 0.5)),
+    (feed, "WHILE_LIVE", 0.7),
+    (feed, "WITHOUT_EVENTS", 0.3),
+    (feed, "RETRY_CAP", 0.2),
+]
+ENDINGS: Sequence[dict[str, Any]] = [
+    {"status": "SUCCEEDED", "result": '{"rows": 7}'},
+    {"status": "FAILED", "error": '{"type": "ValueError", "message": "bad day"}'},
+    {"status": "TIMED_OUT"},
+    {"status": "LOST", "error": '{"message": "the machine went away"}'},
+]
+# A worker of somebody else's, who has not read that subscribers see only what a mutation selects.
+TERSE = "mutation UpdateJob($input: UpdateJobInput!) { updateJob(input: $input) { id group } }"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one storm did.
+
+    Attributes:
+        seed: Which one.
+        faults: How many of each kind happened.
+        behind: Jobs that some store had old or not at all when the faults ended; all were healed.
+        calm_s: Seconds until the last of them was.
+    """
+
+    seed: int
+    faults: dict[str, int]
+    behind: int
+    calm_s: float
+
+
+@contextmanager
+def stormy_backend(folder: Path) -> Iterator[RunningBackend]:
+    """A backend with the fault mode, whose keep-alives and time-outs are as short as a storm."""
+    (folder / "faults.json").write_text("{}")
+    (folder / "guests.json").write_text('{"tokens": "builtins:bool"}')  # any token is good
+    limits = ["--keep-alive", "0.1", "--connection-timeout", "0.6"]
+    files = ["--faults", str(folder / "faults.json"), "--auth", str(folder / "guests.json")]
+    with running_backend(folder / "data", "--external", *limits, *files) as backend:
+        yield backend
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Let clients give up, and ask again, within tenths of seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, value in HURRY:
+            patch.setattr(module, name, value)
+        yield
+
+
+async def survive(backend: RunningBackend, seed: int) -> Report:
+    """Go through the storm of a seed.
+
+    Raises:
+        AssertionError: A client was not right within `CALM_S` after it.
+    """
+    group, random = f"storm-{seed}-{time.monotonic_ns()}", Random(seed)
+    shared, alone = _rotating_token(), _rotating_token()
+    async with _client(backend, group, shared) as one, _client(backend, group, shared) as two:
+        workers = _Workers(backend, group, seed)
+        working = asyncio.ensure_future(asyncio.to_thread(workers.run))
+        try:
+            await _change_faults(backend, schedule(seed))
+            submits = [
+                _submit(random.choice([one, two]), Random(f"{seed}/{n}")) for n in range(JOBS)
+            ]
+            async with asyncio.timeout(PATIENCE_S):
+                first = await _at_most(8, submits[: JOBS // 2])
+                async with _client(backend, group, alone) as late:
+                    handles = first + await _at_most(8, submits[JOBS // 2 :])
+                    workers.expected = len(handles)
+                    await working
+                    clients = [one, two, late]
+                    behind = sum(len(_wrong(client, backend)) for client in clients)
+                    faults = await _change_faults(backend, {})
+                    begun = time.monotonic()
+                    await _calm(seed, clients, backend)
+        finally:
+            workers.stop()
+            await working
+        _check_handles(seed, handles)
+    return Report(seed, faults, behind, time.monotonic() - begun)
+
+
+async def _calm(seed: int, clients: list[JobClient], backend: RunningBackend) -> None:
+    try:
+        async with asyncio.timeout(CALM_S):
+            for client in clients:
+                if client.connection.state is ConnectionState.AUTH_FAILED:
+                    client.reconnect()
+                await until(client, lambda client=client: not _wrong(client, backend))
+    except TimeoutError:
+        wrong = [_wrong(client, backend) for client in clients]
+        states = [(client.connection, client.feed and client.feed.problem) for client in clients]
+        raise AssertionError(f"seed {seed}: {wrong} differ; {states}") from None
+
+
+def _check_handles(seed: int, handles: list[JobHandle[Any]]) -> None:
+    ids = [handle.id for handle in handles]
+    assert len(set(ids)) == JOBS, f"seed {seed}"
+    assert all(handle.done() for handle in handles), f"seed {seed}"
+
+
+@asynccontextmanager
+async def _client(backend: RunningBackend, group: str, auth: Auth) -> AsyncIterator[JobClient]:
+    target = Target(Endpoint.parse(backend.http), auth)
+    wire = AppSyncClient(target.endpoint, auth, timeout=1.0, retry_delay=0.03, timing=TIMING)
+    async with JobClient(target, group=group, wire=wire) as client:
+        client.watch(lambda: _press_reconnect(client))
+        client.start()
+        yield client
+
+
+def _press_reconnect(client: JobClient) -> None:
+    """Do what a person does who reads that the sign-in failed."""
+    if client.connection.state is ConnectionState.AUTH_FAILED and not client.closed:
+        client.loop.call_later(0.1, client.reconnect)
+
+
+def _rotating_token() -> TokenAuth:
+    """Five tokens a second, as if each were short-lived."""
+    return TokenAuth(lambda: f"token-{time.monotonic() // 0.2:.0f}")
+
+
+async def _submit(client: JobClient, random: Random) -> JobHandle[Any]:
+    """Submit one job until the server has it, and sometimes change one's mind."""
+    await asyncio.sleep(random.uniform(0, 0.1))
+    options = {"priority": "MEDIUM", "name": None, "params": {"n": random.random()}}
+    body = client.prepare("work", (), {}, **options)
+    call = calls.submit(body)
+    while True:
+        try:
+            if random.random() < 0.3:
+                handle = client.adopt(await asyncio.to_thread(client.api.run_sync, call))
+            else:
+                handle = client.adopt(await client.api.run(call))
+            break
+        except WireError:
+            await asyncio.sleep(0.05)
+    if random.random() < 0.15:
+        await asyncio.sleep(random.uniform(0, 0.2))
+        try:
+            await client.cancel(handle.id)
+        except JobsError:
+            pass  # whether it was heard or not, the job ends in one way
+    return handle
+
+
+async def _at_most(limit: int, coroutines: list[Any]) -> list[JobHandle[Any]]:
+    gate = asyncio.Semaphore(limit)
+
+    async def run(coroutine: Any) -> JobHandle[Any]:
+        async with gate:
+            return await coroutine
+
+    return await asyncio.gather(*map(run, coroutines))
+
+
+async def _change_faults(backend: RunningBackend, plan: dict[str, Any]) -> dict[str, int]:
+    return await asyncio.to_thread(backend.request, "/faults", json.dumps(plan).encode())
+
+
+def _truth(backend: RunningBackend, group: str) -> dict[str, Job]:
+    """The jobs of a group as the database has them, without asking the backend."""
+    with _database(backend) as database:
+        rows = database.execute('SELECT * FROM jobs WHERE "group" = ?', [group]).fetchall()
+    bodies = [{name: row[name] for name in WIRE_NAMES.values()} for row in rows]
+    return {body["id"]: Job.from_wire(body) for body in bodies}
+
+
+@contextmanager
+def _database(backend: RunningBackend) -> Iterator[sqlite3.Connection]:
+    database = sqlite3.connect(f"file:{backend.data_dir}/jobs.sqlite?mode=ro", uri=True)
+    database.row_factory = sqlite3.Row
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _wrong(client: JobClient, backend: RunningBackend) -> dict[str, tuple[Job | None, Job | None]]:
+    """The jobs that store and database do not agree on, as both have them."""
+    truth = _truth(backend, client.group)
+    ids = truth.keys() | {job.id for job in client.store}
+    both = {id_: (client.store.get(id_), truth.get(id_)) for id_ in sorted(ids)}
+    return {id_: pair for id_, pair in both.items() if pair[0] != pair[1]}
+
+
+class _Workers:
+    """Carry jobs from state to state, directly at the backend, until all that are expected have ended.
+
+    Attributes:
+        expected: How many jobs there will be; None while that is not known.
+    """
+
+    def __init__(self, backend: RunningBackend, group: str, seed: int) -> None:
+        self.expected: int | None = None
+        self._backend = backend
+        self._group = group
+        self._random = Random(f"{seed}/workers")
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def run(self) -> None:
+        while not self._stopped.is_set():
+            jobs = _truth(self._backend, self._group)
+            live = [job for job in jobs.values() if not job.status.is_terminal]
+            if not live and self.expected is not None and len(jobs) >= self.expected:
+                return
+            if not live:
+                self._stopped.wait(0.01)
+            for job in self._random.sample(live, min(len(live), 10)):
+                self._advance(job)
+
+    def _advance(self, job: Job) -> None:
+        random = self._random
+        if job.status is JobStatus.CANCELLING:
+            changes: dict[str, Any] = {"status": "CANCELLED"}
+        elif job.status is JobStatus.QUEUED:
+            changes = {"status": "RUNNING"}
+        elif random.random() < 0.7:
+            changes = {"progress": random.random(), "message": f"at {random.random()}"}
+        else:
+            changes = random.choice(ENDINGS)
+        document = TERSE if random.random() < 0.05 else UPDATE_JOB
+        answer = self._backend.execute(document, {"input": {"id": job.id, **changes}})
+        for error in answer.get("errors", ()):
+            assert error["errorType"] == "InvalidTransition", error  # it was cancelled meanwhile
