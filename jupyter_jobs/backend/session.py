@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import time
@@ -23,6 +24,7 @@ __all__ = ["Session", "Timing", "unauthorized"]
 log = logging.getLogger("jupyter_jobs.backend")
 
 PENDING_LIMIT = 20_000  # frames that wait for a client that does not read
+FIRST_WORD_S = 1.0  # that a refused client has to say its first
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Session:
         self._verifier = verifier
         self._subscribers: dict[str, Subscriber] = {}
         self._wake = asyncio.Event()
+        self._heard = asyncio.Event()
         self._waiting = 0
         self._protocol = ServerConnection(
             keep_alive_s=timing.keep_alive_s,
@@ -117,6 +120,7 @@ class Session:
         return True
 
     def _read(self, text: str | bytes) -> None:
+        self._heard.set()
         for event in self._protocol.receive(text, time.monotonic()):
             if isinstance(event, Start):
                 self._start(event)
@@ -170,6 +174,9 @@ class Session:
                     await self._socket.send_text(text)
                 self._waiting = 0
                 if self._protocol.closed:
+                    # A client that speaks first and reads then must get as far as to read why.
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._heard.wait(), FIRST_WORD_S)
                     await self._socket.close()
                     return
                 await self._until(self._protocol.next_deadline())
