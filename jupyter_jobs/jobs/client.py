@@ -6,84 +6,91 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Self, TypeVar, overload
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar, Unpack, overload
 
-from jupyter_jobs._loop import Tasks, call_soon
 from jupyter_jobs.appsync.auth import Auth
-from jupyter_jobs.appsync.client import AppSyncClient, ConnectionState, ConnectionStatus
-from jupyter_jobs.errors import JobNotFound, MonitorClosed
+from jupyter_jobs.appsync.client import ConnectionState
+from jupyter_jobs.errors import JobNotFound
 from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.calls import Body, JobApi
-from jupyter_jobs.jobs.feed import JobFeed, Reconciler
+from jupyter_jobs.jobs.callbacks import Callbacks
+from jupyter_jobs.jobs.calls import Body
+from jupyter_jobs.jobs.config import JobConfig
+from jupyter_jobs.jobs.following import Following
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobStatus, Priority
+from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
-from jupyter_jobs.jobs.store import JobStore
-from jupyter_jobs.jobs.target import Target, find_target
+from jupyter_jobs.jobs.target import find_target
 
 __all__ = ["JobClient"]
 
 T = TypeVar("T")
 
 
-class JobClient:
+class JobClient(Following):
     """The jobs of one group at one endpoint, on the running event loop.
 
+    `connect` makes one ready to use; the constructor takes the parts, for those who bring their own. Many clients of
+    one endpoint share its connection.
+
     Attributes:
+        target: Where jobs go.
         group: The jobs that belong together.
         store: All that is known of them.
         reconciler: The questions that bring the store up to date.
         thread_id: The thread of the event loop; None before `start`.
         api: Asks the server.
         loop: The event loop on which updates arrive.
+        blocking: Wraps every call that waits on the calling thread.
+        closed: Whether `close` was called.
 
     Args:
         target: Where jobs go; see `find_target`, which `connect` calls.
         group: Which jobs to follow.
         loop: The loop that updates arrive on; default the running one.
         blocking: Wraps every call that waits on the calling thread.
+        config: How patient it is.
+        wire: Asks and subscribes; default one for the target, which is closed with the client. One that is given
+            stays open.
+        store: Where the jobs go; default an empty one.
+        **callbacks: See `Callbacks` and `on`.
     """
-
-    def __init__(
-        self,
-        target: Target,
-        *,
-        group: str = "default",
-        loop: asyncio.AbstractEventLoop | None = None,
-        blocking: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> None:
-        self.target = target
-        self.group = group
-        self.loop = loop or asyncio.get_running_loop()
-        self.store = JobStore(threading.RLock())
-        self.api = JobApi(AppSyncClient(target.endpoint, target.auth), revive=target.revive)
-        self.blocking = blocking
-        self.closed = False
-        self._tasks = Tasks(self.loop)
-        self._handles: dict[str, JobHandle[Any]] = {}
-        self._watchers: list[Callable[[], None]] = []
-        self.reconciler = Reconciler(self.store, group)
-        self.thread_id: int | None = None
-        self._feed: JobFeed | None = None
-        self._connected_at: float | None = None  # when it was last so
-        self._was_connected = False
-        self.store.observe(self._job_changed)
 
     @classmethod
     async def connect(
-        cls, endpoint: str | None = None, *, auth: Auth | None = None, group: str = "default"
+        cls,
+        endpoint: str | None = None,
+        *,
+        auth: Auth | str | None = None,
+        group: str = "default",
+        profile: str | Profile | None = None,
+        realtime_url: str | None = None,
+        config: JobConfig | Mapping[str, Any] | None = None,
+        **callbacks: Unpack[Callbacks],
     ) -> Self:
-        """Find the target, connect, and return once the group's jobs are known.
+        """Find the target, wire everything, and return once the group's jobs are known.
+
+        Without an endpoint here or in the settings, that is the embedded backend, started if it does not run.
+
+        Args:
+            endpoint: See `find_target`, as for `auth`, `profile` and `realtime_url`.
+            auth: How to be let in.
+            group: Which jobs to follow.
+            profile: What the API calls things: a name, or a `Profile`.
+            realtime_url: Where its WebSockets are, if that cannot be derived.
+            config: How patient the client is: a `JobConfig`, or its settings by name.
+            **callbacks: See `Callbacks` and `on`.
 
         Raises:
-            ConfigurationError: See `find_target`.
+            ConfigurationError: See `find_target` and `JobConfig`.
             BackendUnavailable: See `find_target`.
         """
-        client = cls(await asyncio.to_thread(find_target, endpoint, auth), group=group)
+        settings = JobConfig.read(config)
+        target = await asyncio.to_thread(
+            find_target, endpoint, auth, profile=profile, realtime_url=realtime_url
+        )
+        client = cls(target, group=group, config=settings, **callbacks)
         client.start()
         try:
             await client.ready()
@@ -91,47 +98,6 @@ class JobClient:
             await client.aclose()
             raise
         return client
-
-    def start(self) -> None:
-        """Begin to follow the group. On the loop's thread."""
-        if self._feed is None and not self.closed:
-            self.thread_id = threading.get_ident()
-            self._feed = JobFeed(
-                self.api, self.reconciler, self.group, self._tasks, on_change=self._changed
-            )
-            self.api.wire.on_status(self._connection_changed)
-            self._feed.start()
-
-    def spawn(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> None:
-        """Run a coroutine for as long as the client lives. On the loop's thread."""
-        self._tasks.spawn(coroutine, name=name)
-
-    async def ready(self) -> None:
-        """Wait until the server has answered once, well or not."""
-        if self._feed is not None:
-            await self._feed.ready()
-
-    @property
-    def feed(self) -> JobFeed | None:
-        """What keeps the store current; None before `start`."""
-        return self._feed
-
-    @property
-    def connection(self) -> ConnectionStatus:
-        """The state of the shared WebSocket connection."""
-        return self.api.wire.status
-
-    @property
-    def current_at(self) -> float | None:
-        """`time.time()` of the last moment when the store was known to be current, or None."""
-        if self.connection.state is ConnectionState.CONNECTED:
-            return time.time()
-        moments = (self._connected_at, self.reconciler.finished_at)
-        return max((moment for moment in moments if moment is not None), default=None)
-
-    def watch(self, callback: Callable[[], None]) -> None:
-        """Call back when the connection or the feed changes state, on the loop's thread."""
-        self._watchers.append(callback)
 
     @overload
     async def submit(
@@ -202,7 +168,7 @@ class JobClient:
             args,
             kwargs,
             group=self.group,
-            runs_here=self.target.endpoint.is_loopback,
+            runs_here=self.target.endpoint.is_loopback and self.target.profile.runs_work,
             **options,
         )
 
@@ -222,40 +188,6 @@ class JobClient:
             raise JobNotFound(f"there is no job {id_!r} at {self.target.name}", job_id=id_)
         return self.adopt(body)
 
-    def handle(self, id_: str) -> JobHandle[Any]:
-        """Return the one handle of a job of the store."""
-        handle = self._handles.setdefault(id_, JobHandle(id_, self))
-        record = handle.record
-        if record.status.is_terminal:
-            handle.settle(record)
-        elif self.closed:
-            handle.abandon()
-        return handle
-
-    def reconnect(self) -> None:
-        """Try to connect now. From any thread."""
-        call_soon(self.loop, self.api.wire.reconnect_now)
-
-    def check_open(self) -> None:
-        """Raise MonitorClosed after `aclose`."""
-        if self.closed:
-            raise MonitorClosed("this monitor is closed; make a new one: JobMonitor()")
-
-    def close(self) -> None:
-        """Refuse all further use, and end every wait for a job; `aclose` does the rest. From any thread."""
-        self.closed = True
-        for handle in list(self._handles.values()):
-            handle.abandon()
-
-    async def aclose(self) -> None:
-        """End the subscription and give the shared connection back; the jobs go on. Twice without harm."""
-        self.close()
-        if self._feed is not None:
-            self._feed.close()
-            self._feed = None
-        await self._tasks.cancel()
-        await self.api.wire.aclose()
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -265,19 +197,3 @@ class JobClient:
     def __repr__(self) -> str:
         state = ConnectionState.CLOSED if self.closed else self.connection.state
         return f"JobClient({self.target.name}, {state.replace('_', ' ')})"
-
-    def _job_changed(self, id_: str, status: JobStatus) -> None:
-        if status.is_terminal and (handle := self._handles.get(id_)) is not None:
-            handle.settle(handle.record)
-
-    def _connection_changed(self, status: ConnectionStatus) -> None:
-        if self._was_connected and status.state is not ConnectionState.CONNECTED:
-            self._connected_at = time.time()
-            if self._feed is not None:
-                self._feed.poke()  # requests may get through, or find that the backend is gone
-        self._was_connected = status.state is ConnectionState.CONNECTED
-        self._changed()
-
-    def _changed(self) -> None:
-        for callback in self._watchers:
-            callback()

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from jupyter_jobs.appsync.auth import Auth
+from jupyter_jobs.appsync.backoff import Backoff
+from jupyter_jobs.appsync.client import AppSyncClient, Timing
+from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import ConfigurationError
 
 __all__ = ["JobConfig"]
@@ -76,6 +80,19 @@ class JobConfig:
                 "times in seconds"
             )
         return cls(**config)
+
+    def dial(self, endpoint: Endpoint, auth: Auth) -> AppSyncClient:
+        """Return a client of that API that is as patient as this says."""
+        backoff = Backoff(
+            self.retry_delay, self.reconnect_backoff_multiplier, self.max_reconnect_delay
+        )
+        return AppSyncClient(
+            endpoint,
+            auth,
+            max_retries=self.max_retries,
+            retry_delay=self.retry_delay,
+            timing=Timing(backoff=backoff),
+        )
 
 
 _LEAST = {

@@ -1,9 +1,10 @@
-"""Keeps a store equal to the server's jobs of one group: by events, and by asking again after every gap.
+"""Keeps a store equal to the server's jobs: by events, and by asking again after every gap.
 
 AppSync replays nothing after a disconnect, keeps no order, and loses events even after `start_ack`
 (aws/aws-appsync-community, thread 405). So the feed subscribes, waits for `start_ack`, then asks; asks again 1 s and
 5 s later, after every reconnect, after an event that it cannot use, and slowly while jobs are live. Merging by version
-makes every repetition harmless.
+makes every repetition harmless. Where the API cannot be asked, nothing can make up for an event that was lost; that is
+said, and the subscription of a job that is silent for long is renewed.
 """
 
 from __future__ import annotations
@@ -12,85 +13,43 @@ import asyncio
 import heapq
 import logging
 import random
-import time
-from collections.abc import Callable, Generator, Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jupyter_jobs._loop import Tasks
-from jupyter_jobs.appsync.client import Subscription
-from jupyter_jobs.errors import JobsError, WireError
-from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.calls import Body, Call, JobApi
-from jupyter_jobs.jobs.operations import ON_JOB_UPDATE
-from jupyter_jobs.jobs.store import JobStore
+from jupyter_jobs._loop import Tasks, call_soon
+from jupyter_jobs.errors import JobsError
+from jupyter_jobs.jobs.calls import JobApi
+from jupyter_jobs.jobs.model import JobStatus
+from jupyter_jobs.jobs.profiles import root
+from jupyter_jobs.jobs.reconciler import Reconciled, Reconciler
+from jupyter_jobs.jobs.subscriptions import Subscriptions
 
-__all__ = ["JobFeed", "Reconciler"]
+__all__ = ["JobFeed"]
 
 log = logging.getLogger("jupyter_jobs.jobs")
 
-HISTORY = 10_000  # newest jobs of a group that are taken in
 AFTER_START = (0.0, 1.0, 5.0)  # seconds after start_ack
 AFTER_POKE = 0.05  # seconds; many unusable events make one question
 WHILE_LIVE = 30.0  # seconds between questions while jobs are live
-WITHOUT_EVENTS = 5.0  # the same, when the subscription was refused
+WITHOUT_EVENTS = 5.0  # the same, when a subscription was refused
 RETRY_CAP = 30.0  # seconds, the longest wait after a failed question
-
-
-class Reconciler:
-    """The questions that bring a store up to date, as few as that takes.
-
-    Lists the group newest first until a page brings nothing unknown, then asks for the live jobs that no page showed.
-    A job that ended is final, so older pages of ended jobs that are known need no look. One object may be driven by
-    two threads at once: all it does is merge.
-
-    Attributes:
-        complete: Whether one run has seen the last page.
-        finished_at: `time.time()` of the last complete run, or None.
-    """
-
-    def __init__(self, store: JobStore, group: str) -> None:
-        self.store = store
-        self._group = group
-        self.complete = False
-        self.finished_at: float | None = None
-
-    def calls(self) -> Generator[Call[Any], Any, None]:
-        """Yield each call; send its answer back."""
-        seen: set[str] = set()
-        token: str | None = None
-        while True:
-            answer = yield calls.page(self._group, token)
-            bodies = [body for body in answer["items"] or () if body]
-            unknown = any(body["id"] not in self.store for body in bodies)
-            for body in bodies:
-                self._take(body)
-                seen.add(body["id"])
-            token = answer.get("nextToken")
-            if not token or len(seen) >= HISTORY:
-                self.complete = True
-                break
-            if self.complete and not unknown:
-                break
-        missed = [id_ for id_ in self.store.live() if id_ not in seen]
-        for start in range(0, len(missed), calls.BATCH):
-            for body in (yield calls.get_many(missed[start : start + calls.BATCH])):
-                self._take(body)
-        self.finished_at = time.time()
-
-    def _take(self, body: Body) -> None:
-        try:
-            self.store.merge(body)
-        except (
-            ValueError
-        ) as error:  # a server of another schema; one bad job must not hide the others
-            log.warning("left out a job: %s", error)
+SILENCE = 300.0  # seconds, how long silence about a live job is believed
 
 
 class JobFeed:
-    """One group's jobs, kept current on one event loop.
+    """The jobs of a group, kept current on one event loop.
 
-    Attributes:
-        problem: Why the jobs may be out of date, in a sentence, or an empty string.
+    Args:
+        api: Asks and subscribes.
+        reconciler: The questions, and the store that the answers and events go to.
+        group: Which jobs to follow.
+        tasks: Where its task runs.
+        subscription_timeout: Seconds of silence about a live job after which it is asked for, or its subscription
+            renewed where the API cannot be asked.
+        on_change: `problem` has changed.
+        on_heard: An event told of the job of that id; called before the store takes it in.
+        on_reconciled: A run of questions has ended: what it found, and its seconds.
     """
 
     def __init__(
@@ -100,32 +59,65 @@ class JobFeed:
         group: str,
         tasks: Tasks,
         *,
+        subscription_timeout: float = SILENCE,
         on_change: Callable[[], None] = lambda: None,
+        on_heard: Callable[[str], object] = lambda id_: None,
+        on_reconciled: Callable[[Reconciled, float], object] = lambda found, seconds: None,
     ) -> None:
-        self.problem = ""
         self._api = api
         self._reconciler = reconciler
         self._store = reconciler.store
-        self._group = group
         self._tasks = tasks
+        self._silence = subscription_timeout
         self._on_change = on_change
-        self._due: list[float] = []  # a heap of loop times at which to ask
+        self._on_heard = on_heard
+        self._on_reconciled = on_reconciled
+        self._root = root(api.profile.updates[api.profile.scope])
+        self._subscriptions = Subscriptions(
+            api.wire,
+            api.profile,
+            group,
+            clock=tasks.loop.time,
+            on_started=self._on_started,
+            on_data=self._on_data,
+            on_refused=self._on_refused,
+        )
+        self._due: list[float] = []  # when to ask, as a heap
         self._wake = asyncio.Event()
         self._failures = 0
-        self._subscription: Subscription | None = None
-        self._refused = ""  # why there are no events, in a sentence
+        self._failure = ""  # of the last run of questions
+        self._told_problem = ""
         self._answered = asyncio.Event()
+        self._home = 0
+        self._closed = False
+        self._unobserve: Callable[[], object] = lambda: None
+
+    @property
+    def problem(self) -> str:
+        """Why the jobs may be out of date, in a sentence, or an empty string."""
+        if self._failure:
+            return self._failure
+        if self._subscriptions.refused:
+            refused = next(iter(self._subscriptions.refused.values()))
+            if not self._reconciler.can_ask:
+                return refused
+            return f"{refused}; asking every {WITHOUT_EVENTS:g} s instead"
+        if not self._reconciler.can_ask:
+            return _CANNOT_ASK
+        return ""
 
     def start(self) -> None:
         """Subscribe, and ask once at once: what is there already need not wait for the socket."""
-        self._ask(0.0)
-        self._subscription = self._api.wire.subscribe(
-            ON_JOB_UPDATE["group"],
-            {"group": self._group},
-            on_started=self._on_started,
-            on_data=self._on_data,
-            on_ended=self._on_ended,
-        )
+        self._home = threading.get_ident()
+        self._told_problem = self.problem
+        if self._subscriptions.per_job:
+            self._unobserve = self._store.observe(self._job_changed)
+        if self._reconciler.can_ask:
+            self._ask(0.0)
+        else:
+            log.warning("%s", _CANNOT_ASK)
+            self._answered.set()
+        self._subscriptions.start(self._store.live())
         self._tasks.spawn(self._keep(), name="jupyter-jobs feed")
 
     async def ready(self) -> None:
@@ -137,86 +129,127 @@ class JobFeed:
         self._ask(AFTER_POKE)
 
     def close(self) -> None:
-        """End the subscription; the owner of the tasks ends the rest."""
-        if self._subscription is not None:
-            self._subscription.close()
-            self._subscription = None
+        """End the subscriptions; the owner of the tasks ends the rest."""
+        self._closed = True
+        self._unobserve()
+        self._subscriptions.close()
 
-    def _on_started(self) -> None:
-        self._refused = ""
+    def _job_changed(self, id_: str, status: JobStatus) -> None:
+        """Subscribe to a new job, at once where that can be done on this thread, for its events may be on their way."""
+        if status.is_terminal:  # told perhaps by the subscription's own event: not from inside it
+            call_soon(self._tasks.loop, self._subscriptions.leave, id_)
+        elif threading.get_ident() == self._home:
+            self._follow(id_)
+        else:
+            call_soon(self._tasks.loop, self._follow, id_)
+
+    def _follow(self, id_: str) -> None:
+        if self._closed or self._subscriptions.follows(id_):
+            return
+        job = self._store.get(id_)
+        if job is not None and not job.status.is_terminal:
+            self._subscriptions.follow(id_)
+            self._wake.set()
+
+    def _on_started(self, id_: str | None) -> None:
         for delay in AFTER_START:
             self._ask(delay)
 
-    def _on_data(self, payload: Mapping[str, Any]) -> None:
+    def _on_data(self, id_: str | None, payload: Mapping[str, Any]) -> None:
         data = payload.get("data")
-        body = data.get("onJobUpdate") if data else None
-        # Fields that the mutation did not select arrive as null, with or without `errors` beside them; a whole job
-        # always has its time of creation.
-        if body is None or "errors" in payload or body.get("createdAt") is None:
+        told = data.get(self._root) if data else None
+        if told is None or "errors" in payload:
             self.poke()
             return
         try:
+            body = self._api.reader.job(told)
+            if not self._api.reader.is_whole(body):
+                self.poke()
+                return
+            known = self._store.version(body["id"])
+            if not known:
+                self._on_heard(body["id"])
+            elif body["version"] > known + 1 and self._api.profile.versions:
+                log.debug("job %s: version %s came after %s", body["id"], body["version"], known)
             self._store.merge(body)
-        except ValueError:
+        except (AttributeError, KeyError, TypeError, ValueError):
             self.poke()
 
-    def _on_ended(self, error: WireError | None) -> None:
-        if error is None:
-            return
-        self._refused = f"no live updates, asking every {WITHOUT_EVENTS:g} s instead: {error}"
-        log.warning("%s", self._refused)
+    def _on_refused(self, problem: str) -> None:
+        log.warning("%s", problem)
         self._ask(0.0)
+        self._settle()
 
     def _ask(self, delay: float) -> None:
-        heapq.heappush(self._due, self._tasks.loop.time() + delay)
-        self._wake.set()
+        if self._reconciler.can_ask:
+            heapq.heappush(self._due, self._tasks.loop.time() + delay)
+            self._wake.set()
 
     async def _keep(self) -> None:
         while True:
             self._wake.clear()
             now = self._tasks.loop.time()
-            if self._due and self._due[0] <= now:
+            if not self._reconciler.can_ask:
+                await self._renew(now)
+            elif self._due and self._due[0] <= now:
                 while self._due and self._due[0] <= now + AFTER_POKE:  # the answer covers those too
                     heapq.heappop(self._due)
                 await self._reconcile()
-                continue
-            await self._rest(self._due[0] - now if self._due else None)
+            else:
+                await self._rest(self._due[0] - now if self._due else None)
+
+    async def _renew(self, now: float) -> None:
+        """Renew what has been silent for long, and wait for the next that will have been."""
+        self._subscriptions.renew(now - self._silence)
+        since = self._subscriptions.silent_since()
+        await self._sleep(None if since is None else since + self._silence - now)
 
     async def _rest(self, until_due: float | None) -> None:
         """Wait for the next question's time; without one, for the slow rhythm, which only live jobs have."""
-        rhythm = WITHOUT_EVENTS if self._refused else WHILE_LIVE
-        timeout = min(until_due if until_due is not None else rhythm, rhythm) * random.uniform(
-            1, 1.1
-        )
+        rhythm = WITHOUT_EVENTS if self._subscriptions.refused else min(WHILE_LIVE, self._silence)
+        timeout = min(until_due if until_due is not None else rhythm, rhythm)
+        woken = await self._sleep(timeout * random.uniform(1, 1.1))
+        if not woken and until_due is None and self._store.has_live:
+            self._ask(0.0)
+
+    async def _sleep(self, timeout_s: float | None) -> bool:
+        """Wait until something happens; return whether it did in time."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout_s):
                 await self._wake.wait()
         except TimeoutError:
-            if until_due is None and self._store.has_live:
-                self._ask(0.0)
+            return False
+        return True
 
     async def _reconcile(self) -> None:
+        began = self._tasks.loop.time()
         try:
-            await self._api.drive(self._reconciler.calls())
+            found = await self._api.drive(self._reconciler.calls())
         except JobsError as error:
             self._failed(str(error))
-        except (
-            Exception
-        ) as error:  # an answer of another shape than asked for; the feed must outlive it
+        except Exception as error:  # the feed must outlive any answer
             log.exception("the answer about the jobs cannot be used")
             self._failed(f"the server's answer cannot be used: {type(error).__name__}: {error}")
         else:
-            self._failures = 0
-            self._settle(self._refused)
+            self._failures, self._failure = 0, ""
+            self._on_reconciled(found, self._tasks.loop.time() - began)
+            self._settle()
 
     def _failed(self, problem: str) -> None:
         self._failures += 1
+        self._failure = problem
         self._ask(random.uniform(0.5, 1) * min(RETRY_CAP, 2.0 ** min(self._failures, 16)))
-        self._settle(problem)
+        self._settle()
 
-    def _settle(self, problem: str) -> None:
-        changed = problem != self.problem or not self._answered.is_set()
-        self.problem = problem
+    def _settle(self) -> None:
+        changed = self.problem != self._told_problem or not self._answered.is_set()
+        self._told_problem = self.problem
         self._answered.set()
         if changed:
             self._on_change()
+
+
+_CANNOT_ASK = (
+    "this API has no getJob and no listJobs: what happens to a job while the connection is away, "
+    "or before it was submitted here, cannot be learned"
+)

@@ -28,14 +28,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from jupyter_jobs.errors import ConfigurationError, NotSupported
 from jupyter_jobs.jobs import operations
 from jupyter_jobs.jobs.model import WIRE_NAMES, JobStatus, Priority
 
-__all__ = ["PROFILES", "Profile", "find_profile"]
+__all__ = ["OPERATIONS", "PROFILES", "Profile", "find_profile", "root"]
 
 _ROOT = re.compile(r"\{\s*(\w+)")
+_VARIABLE = re.compile(r"\$(\w+)")
 _WIRE_NAMES = frozenset(WIRE_NAMES.values())
 
 
@@ -99,6 +101,44 @@ class Profile:
     def has(self, operation: str) -> bool:
         """Whether the API has that operation."""
         return operation in self.documents
+
+    @property
+    def runs_work(self) -> bool:
+        """Whether functions, programs and notebooks can be sent, which travel in `payload`."""
+        return self.inputs is None or "payload" in self.inputs
+
+    def input(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a `SubmitJobInput` of this package's schema as the API's own.
+
+        What only helps people here is left out where the API does not take it: id, name, group, kind.
+
+        Raises:
+            NotSupported: It holds what the work needs and the API does not take.
+        """
+        if self.inputs is not None:
+            if lost := sorted(set(body) & {"params", "payload"} - set(self.inputs)):
+                raise NotSupported(
+                    f"this API's submitJob takes no {lost[0]}, only {' and '.join(self.inputs)}; "
+                    "put what the job needs into the request itself"
+                )
+            body = {name: body[name] for name in self.inputs if name in body}
+        if "priority" in body:
+            body = {**body, "priority": self.priorities.get(body["priority"], body["priority"])}
+        return {self.fields.get(name, name): value for name, value in body.items()}
+
+    def variables(self, operation: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the variables of an operation in the API's words, without those that its document does not declare.
+
+        Raises:
+            NotSupported: See `input` and `document`.
+        """
+        given = dict(given)
+        if operation == "submitJob":
+            given["input"] = self.input(given["input"])
+        if given.get("status") in (words := {ours: word for word, ours in self.statuses.items()}):
+            given["status"] = words[given["status"]]
+        declared = _VARIABLE.findall(self.document(operation))
+        return {name: value for name, value in given.items() if name in declared}
 
     def document(self, operation: str) -> str:
         """Return the GraphQL of an operation.

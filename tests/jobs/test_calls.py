@@ -62,7 +62,7 @@ def test_no_job_is_no_error(api: JobApi) -> None:
 def test_many_jobs_come_in_one_question_without_those_that_are_not_there(api: JobApi) -> None:
     ids = [api.run_sync(calls.submit(new()))["id"] for _ in range(3)]
 
-    bodies = api.run_sync(calls.get_many([ids[2], "nobody", ids[0]]))
+    bodies = api.drive_sync(calls.get_many([ids[2], "nobody", ids[0]], api.profile))
     assert [body["id"] for body in bodies] == [ids[2], ids[0]]
     assert bodies[0] == api.run_sync(calls.get(ids[2]))
 
@@ -129,7 +129,11 @@ def test_a_state_that_cannot_follow_is_refused(
     id_ = submit(external_backend, "calls")
     external_backend.update(id_, status="RUNNING")
     backwards: Call[Any] = Call(
-        operations.UPDATE_JOB, {"input": {"id": id_, "status": "QUEUED"}}, dict, job_id=id_
+        "updateJob",
+        {"input": {"id": id_, "status": "QUEUED"}},
+        lambda data, _: data,
+        job_id=id_,
+        document=operations.UPDATE_JOB,
     )
 
     with pytest.raises(InvalidTransition) as caught:
@@ -139,7 +143,7 @@ def test_a_state_that_cannot_follow_is_refused(
 
 def test_an_operation_that_the_endpoint_lacks_is_not_supported(api: JobApi) -> None:
     with pytest.raises(NotSupported, match="retryJob"):
-        api.run_sync(Call("mutation { retryJob(id: 1) { id } }", {}, dict))
+        api.run_sync(Call("retryJob", {}, dict, document="mutation { retryJob(id: 1) { id } }"))
 
 
 def test_a_refusal_that_is_about_no_job_stays_what_it_is(api: JobApi) -> None:

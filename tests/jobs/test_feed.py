@@ -1,21 +1,23 @@
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from jupyter_jobs._loop import Tasks
-from jupyter_jobs.errors import ConnectionLost, SubscriptionRefused, WireError
-from jupyter_jobs.jobs import calls, feed
+from jupyter_jobs.errors import ConnectionLost, SubscriptionRefused
+from jupyter_jobs.jobs import feed
 from jupyter_jobs.jobs.calls import JobApi
 from jupyter_jobs.jobs.client import JobClient
-from jupyter_jobs.jobs.feed import JobFeed, Reconciler
+from jupyter_jobs.jobs.feed import JobFeed
+from jupyter_jobs.jobs.reconciler import Reconciler
 from jupyter_jobs.jobs.store import JobStore
 from tests.support.backend import RunningBackend
 from tests.support.following import all_jobs, following, submit, target, until
 from tests.support.proxy import proxied
+from tests.support.wire import Wire, job
 
 
 async def test_a_job_is_followed_from_its_submission_to_its_end(
@@ -118,66 +120,6 @@ async def test_a_backend_that_is_away_at_the_start_is_asked_again(
 
 
 # From here on the other side says what a correct server never does.
-
-
-class Wire:
-    """Stands where an AppSyncClient does: says what a test wants, and counts what it is asked."""
-
-    def __init__(self, *jobs: Mapping[str, Any]) -> None:
-        self.jobs = {job["id"]: job for job in jobs}
-        self.asked: list[str] = []
-        self.fails: list[Exception] = []
-        self.answers: Callable[[str], Any] | None = None
-        self._listed = asyncio.Event()
-
-    async def execute(
-        self, document: str, variables: Mapping[str, Any], *, idempotent: bool
-    ) -> dict[str, Any]:
-        operation = document.split()[1].split("(")[0]
-        self.asked.append(operation)
-        self._listed.set()
-        if self.fails:
-            raise self.fails.pop(0)
-        if self.answers is not None:
-            return self.answers(operation)
-        if operation == "ListJobs":
-            newest = sorted(self.jobs.values(), key=lambda job: job["createdAt"], reverse=True)
-            start = int(variables.get("nextToken") or 0)
-            end = start + variables["limit"]
-            token = str(end) if end < len(newest) else None
-            return {"listJobs": {"items": newest[start:end], "nextToken": token}}
-        assert operation == "GetJobs"
-        return {name: self.jobs.get(id_) for name, id_ in variables.items()}
-
-    def subscribe(
-        self,
-        document: str,
-        variables: Mapping[str, Any],
-        *,
-        on_started: Callable[[], object],
-        on_data: Callable[[dict[str, Any]], object],
-        on_ended: Callable[[WireError | None], object],
-    ) -> "Wire":
-        self.started, self.say, self.end = on_started, on_data, on_ended
-        return self
-
-    def close(self) -> None:
-        self.end(None)
-
-    async def until_asked(self, times: int) -> None:
-        while len(self.asked) < times:
-            self._listed.clear()
-            await self._listed.wait()
-
-
-def job(id_: str, version: int = 1, status: str = "RUNNING", **more: Any) -> dict[str, Any]:
-    return {
-        "id": id_,
-        "version": version,
-        "status": status,
-        "createdAt": f"2026-11-22T10:00:{int(id_[1:] or 0):02}.000Z",
-        **more,
-    }
 
 
 @asynccontextmanager
@@ -326,123 +268,15 @@ async def test_a_failed_question_is_told_and_asked_again(monkeypatch: pytest.Mon
 
 
 async def test_an_answer_of_another_shape_does_not_end_the_feed(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(feed, "RETRY_CAP", 0.01)
     wire = Wire(job("j1"))
     wire.answers = lambda operation: {"listJobs": None}
     async with fed(wire) as feed_:
         assert "cannot be used" in feed_.problem
-        assert "cannot be used" in caplog.text
 
         wire.answers = None
         await wire.until_asked(len(wire.asked) + 1)
         await asyncio.sleep(0)
         assert "j1" in feed_._store
-
-
-# The questions alone, answered by hand.
-
-
-def reconcile(reconciler: Reconciler, wire: Wire) -> list[str]:
-    """Answer all questions; return what was asked, and for what."""
-    asked: list[str] = []
-    exchange = reconciler.calls()
-    answer: Any = None
-    while True:
-        try:
-            call = exchange.send(answer)
-        except StopIteration:
-            return asked
-        if "nextToken" in call.document:
-            asked.append(f"page {call.variables.get('nextToken', 'first')}")
-        else:
-            asked.append(f"jobs {' '.join(sorted(call.variables.values()))}")
-        coroutine = wire.execute(call.document, call.variables, idempotent=True)
-        try:
-            coroutine.send(None)
-        except StopIteration as end:
-            answer = call.read(end.value)
-
-
-@pytest.fixture
-def pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = calls.page
-    monkeypatch.setattr(calls, "page", lambda group, token=None: page(group, token, limit=2))
-
-
-@pytest.mark.usefixtures("pages_of_two")
-def test_the_first_run_reads_every_page() -> None:
-    wire = Wire(*(job(f"j{n}", status="SUCCEEDED") for n in range(5)))
-    reconciler = Reconciler(JobStore(), "g")
-
-    assert reconcile(reconciler, wire) == ["page first", "page 2", "page 4"]
-    assert reconciler.complete
-    assert len(reconciler.store) == 5
-
-
-@pytest.mark.usefixtures("pages_of_two")
-def test_a_later_run_stops_at_a_page_of_known_jobs_and_asks_for_the_live_ones_it_missed() -> None:
-    wire = Wire(
-        *(job(f"j{n}", status="RUNNING" if n in (0, 2, 9) else "FAILED") for n in range(10))
-    )
-    reconciler = Reconciler(JobStore(), "g")
-    reconcile(reconciler, wire)
-    wire.jobs["j0"] = job("j0", 2, "SUCCEEDED")
-    wire.jobs["j9"] = job("j9", 2, progress=0.9)
-
-    assert reconcile(reconciler, wire) == ["page first", "jobs j0 j2"]
-    assert reconciler.store.get("j0").status == "SUCCEEDED"
-    assert reconciler.store.get("j9").progress == 0.9
-    assert reconcile(reconciler, wire) == ["page first", "jobs j2"]
-
-
-@pytest.mark.usefixtures("pages_of_two")
-def test_a_later_run_goes_on_while_pages_bring_unknown_jobs() -> None:
-    wire = Wire(*(job(f"j{n}", status="SUCCEEDED") for n in range(3)))
-    reconciler = Reconciler(JobStore(), "g")
-    reconcile(reconciler, wire)
-    wire.jobs |= {f"j{n}": job(f"j{n}") for n in range(3, 6)}
-
-    assert reconcile(reconciler, wire) == ["page first", "page 2", "page 4"]
-    assert len(reconciler.store) == 6
-
-
-@pytest.mark.usefixtures("pages_of_two")
-def test_a_first_run_that_was_cut_short_is_made_up_for() -> None:
-    wire = Wire(*(job(f"j{n}", status="SUCCEEDED") for n in range(5)))
-    reconciler = Reconciler(JobStore(), "g")
-    for n in (3, 4):  # all of the first page has been heard of already
-        reconciler.store.merge(job(f"j{n}", status="SUCCEEDED"))
-
-    assert reconcile(reconciler, wire) == ["page first", "page 2", "page 4"]
-    assert len(reconciler.store) == 5
-
-
-def test_missed_jobs_are_asked_for_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "BATCH", 2)
-    wire = Wire()
-    reconciler = Reconciler(JobStore(), "g")
-    for n in range(5):
-        reconciler.store.merge(job(f"j{n}"))
-
-    assert reconcile(reconciler, wire) == ["page first", "jobs j0 j1", "jobs j2 j3", "jobs j4"]
-
-
-@pytest.mark.usefixtures("pages_of_two")
-def test_old_history_is_left_with_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "HISTORY", 4)
-    wire = Wire(*(job(f"j{n}", status="SUCCEEDED") for n in range(9)))
-    reconciler = Reconciler(JobStore(), "g")
-
-    assert reconcile(reconciler, wire) == ["page first", "page 2"]
-    assert reconciler.complete
-
-
-def test_one_unusable_job_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    wire = Wire(job("j1", status="ON_HOLD"), job("j2"))
-    reconciler = Reconciler(JobStore(), "g")
-
-    reconcile(reconciler, wire)
-    assert [job.id for job in reconciler.store] == ["j2"]
-    assert "left out a job" in caplog.text

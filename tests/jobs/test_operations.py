@@ -5,6 +5,8 @@ from graphql import build_schema, parse, validate
 
 from jupyter_jobs.jobs import operations
 from jupyter_jobs.jobs.calls import get_many
+from jupyter_jobs.jobs.profiles import PROFILES
+from jupyter_jobs.jobs.reader import Reader
 
 PRELUDE = """
 scalar AWSJSON
@@ -26,11 +28,14 @@ def test_every_document_fits_the_schema(name: str) -> None:
 
 
 def test_many_jobs_are_asked_for_in_one_valid_document() -> None:
-    call = get_many(["a", "b"])
+    call = next(get_many(["a", "b"], PROFILES["jupyter_jobs"]))
 
+    assert call.document is not None
     assert validate(SCHEMA, parse(call.document)) == []
     assert call.variables == {"job0": "a", "job1": "b"}
-    assert call.read({"job0": {"id": "a"}, "job1": None}) == [{"id": "a"}]
+    assert call.read({"job0": {"id": "a"}, "job1": None}, Reader(PROFILES["jupyter_jobs"])) == [
+        {"id": "a"}
+    ]
 
 
 @pytest.mark.parametrize("name", ["SUBMIT_JOB", "CANCEL_JOB", "UPDATE_JOB"])
