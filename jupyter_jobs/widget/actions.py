@@ -40,11 +40,15 @@ def cancel(client: JobClient, job_id: str) -> Generator[Call[Any], Any, Mapping[
 
 
 def details(client: JobClient, job_id: str) -> Generator[Call[Any], Any, Mapping[str, Any]]:
-    """Tell all about one job, with its last lines."""
-    body = yield calls.get(job_id)
-    job = client.found(job_id, body).record
-    lines = yield calls.logs(job_id, tail=LOG_LINES)
-    return {**_details(job), "log": [line["text"] for line in lines["lines"] or ()]}
+    """Tell all about one job, with its last lines; of an API that cannot be asked, what its events have told."""
+    profile = client.target.profile
+    handle = None if profile.has("getJob") else client.known(job_id)
+    if handle is None:
+        handle = client.found(job_id, (yield calls.get(job_id)))
+    lines: list[Mapping[str, Any]] = []
+    if profile.has("jobLogs"):
+        lines = (yield calls.logs(job_id, tail=LOG_LINES))["lines"] or []
+    return {**_details(handle.record), "log": [line["text"] for line in lines]}
 
 
 def logs(client: JobClient, job_id: str) -> Generator[Call[Any], Any, Mapping[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -21,10 +20,12 @@ from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import Priority
+from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.jobs.requests import Command, Notebook, Request
 from jupyter_jobs.jobs.target import find_target
-from jupyter_jobs.widget import fallback
+from jupyter_jobs.widget import fallback, notebook
 from jupyter_jobs.widget.actions import perform
+from jupyter_jobs.widget.connection import connection_row
 from jupyter_jobs.widget.panel import Panel
 from jupyter_jobs.widget.panel_state import summary
 from jupyter_jobs.widget.standin import TICK, StandIn
@@ -45,15 +46,24 @@ class JobMonitor(anywidget.AnyWidget):
     same monitor, so every cell may write `JobMonitor()`.
 
     Args:
-        endpoint: HTTPS URL of an AppSync API; default `JUPYTER_JOBS_ENDPOINT`, else the embedded backend, which is
-            started if it does not run.
-        auth: `ApiKeyAuth` or `TokenAuth`; default the key in `JUPYTER_JOBS_API_KEY`.
+        endpoint: HTTPS URL of an AppSync API; default the embedded backend, which is started if it does not run.
+        auth: `ApiKeyAuth`, `TokenAuth` or `IamAuth`; or the word for a mode, as "iam" or "cognito", whose key or token
+            is then taken from `JUPYTER_JOBS_API_KEY` or `JUPYTER_JOBS_TOKEN`.
         group: Which jobs belong together; default one a notebook, so that a restarted kernel has its jobs back.
         loop: "notebook" lives on the event loop that runs now, so that callbacks come on the main thread; "thread" on
             a background thread. Where no loop runs, as in a script, it is always the thread.
+        profile: What the API calls things: a `Profile` or the name of one, as "seed"; default this package's schema.
+        realtime_url: `wss://` URL for subscriptions, where it cannot be told from the endpoint, as for private APIs.
+        region: AWS region of an API with a domain of its own, for "iam".
+        ca: PEM file of a private certificate authority.
+        amplify: A file that Amplify wrote, to take endpoint, region and authorization from: `amplify_outputs.json`,
+            `amplifyconfiguration.json` or `aws-exports.js`.
+
+    What is not given is taken from the environment (`JUPYTER_JOBS_ENDPOINT`, `JUPYTER_JOBS_AUTH`, …), then from IPython's
+    configuration (`c.JobMonitor.endpoint = …`); `jupyter-jobs doctor` tells what is found where.
 
     Raises:
-        ConfigurationError: The endpoint cannot be one of AppSync's, or nothing says how to be let in.
+        ConfigurationError: The settings cannot work; the message says which one, where it came from and what to do.
         BackendUnavailable: The embedded backend does not start.
     """
 
@@ -68,34 +78,54 @@ class JobMonitor(anywidget.AnyWidget):
         cls,
         endpoint: str | None = None,
         *,
-        auth: Auth | None = None,
+        auth: Auth | str | None = None,
         group: str | None = None,
         loop: str = "notebook",
+        profile: Profile | str | None = None,
+        realtime_url: str | None = None,
+        region: str | None = None,
+        ca: str | os.PathLike[str] | None = None,
+        amplify: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Return the kernel's monitor for this target, made if there is none."""
         if loop not in ("notebook", "thread"):
             raise ConfigurationError(f'loop must be "notebook" or "thread", not {loop!r}')
-        target = find_target(endpoint, auth)
-        home = _running_loop() if loop == "notebook" else None
-        group = group or default_group()
-        key = (cls, target.endpoint.http, target.auth.identity, group, home or "thread")
+        arguments: dict[str, Any] = {
+            "endpoint": endpoint,
+            "auth": auth,
+            "profile": profile,
+            "realtime_url": realtime_url,
+            "region": region,
+            "ca": ca,
+            "amplify": amplify,
+        }
+        target = find_target(**arguments, settings=notebook.config())
+        home = notebook.running_loop() if loop == "notebook" else None
+        group = group or notebook.default_group()
+        place = (cls, target.endpoint, target.profile.name, group, home or "thread")
+        key = (*place, target.auth.identity)
         monitor = JobMonitor._monitors.get(key)
         if monitor is None or monitor.closed:
             monitor = super().__new__(cls)
-            monitor._parts = (key, target, group, home)
+            monitor._parts = (key, arguments, target, group, home)
         return monitor
 
     def __init__(
         self,
         endpoint: str | None = None,
         *,
-        auth: Auth | None = None,
+        auth: Auth | str | None = None,
         group: str | None = None,
         loop: str = "notebook",
+        profile: Profile | str | None = None,
+        realtime_url: str | None = None,
+        region: str | None = None,
+        ca: str | os.PathLike[str] | None = None,
+        amplify: str | os.PathLike[str] | None = None,
     ) -> None:
         if (parts := self.__dict__.pop("_parts", None)) is None:
             return  # made before; this is another name for it
-        self._key, target, group, home = parts
+        self._key, self._arguments, target, group, home = parts
         in_thread = home is None
         self._home = home or loop_thread()
         self._standin = (
@@ -221,6 +251,34 @@ class JobMonitor(anywidget.AnyWidget):
         """Whether `close` was called."""
         return self._client.closed
 
+    def reconnect(self, auth: Auth | str | None = None) -> None:
+        """Connect now: with new credentials, after some were refused, or to cut a wait short. From any thread.
+
+        Args:
+            auth: What to show from now on, as in `JobMonitor(auth=…)`. Default: what is found where the present
+                credentials were found, as a new token in `JUPYTER_JOBS_TOKEN`.
+
+        Raises:
+            ConfigurationError: The credentials cannot work, or by now the settings name another API.
+            MonitorClosed: After `close`.
+        """
+        self._client.check_open()
+        target = self._client.target
+        arguments = self._arguments if auth is None else {**self._arguments, "auth": auth}
+        found = find_target(**arguments, settings=notebook.config())
+        if found.endpoint != target.endpoint:
+            raise ConfigurationError(
+                f"the settings now name another API than {target.name}: JobMonitor() makes a monitor of it"
+            )
+        self._arguments = arguments
+        *place, identity = self._key
+        if found.auth.identity == identity:
+            return self._client.reconnect()
+        self._forget()
+        self._key = (*place, found.auth.identity)
+        JobMonitor._monitors.setdefault(self._key, self)
+        self._client.reconnect(found.auth)
+
     def close(self) -> None:
         """Take the panel away and end the updates; the jobs go on. Twice without harm."""
         if self.closed:
@@ -228,8 +286,7 @@ class JobMonitor(anywidget.AnyWidget):
         if self._standin is not None:
             self._standin.close()
         self._client.close()
-        if JobMonitor._monitors.get(self._key) is self:
-            del JobMonitor._monitors[self._key]
+        self._forget()
         call_soon(self._home, self._stop)
         super().close()
 
@@ -257,6 +314,10 @@ class JobMonitor(anywidget.AnyWidget):
         data, metadata = bundle
         store = self._client.store
         return {**data, "text/plain": repr(self), "text/html": fallback.html(store)}, metadata
+
+    def _forget(self) -> None:
+        if JobMonitor._monitors.get(self._key) is self:
+            del JobMonitor._monitors[self._key]
 
     def _start(self) -> None:
         self._client.start()
@@ -316,41 +377,3 @@ class JobMonitor(anywidget.AnyWidget):
 
     def _connection(self) -> dict[str, Any]:
         return connection_row(self._client)
-
-
-def connection_row(client: JobClient) -> dict[str, Any]:
-    """Return the state of the connection as the page wants it; times in epoch milliseconds."""
-    status = client.connection
-    problem = client.feed.problem if client.feed else ""
-    return {
-        "state": status.state.value,
-        "detail": status.error or problem,
-        "retryAt": None if status.retry_at is None else round(status.retry_at * 1000),
-        "attempt": status.attempt,
-        "asOf": None if client.current_at is None else round(client.current_at * 1000),
-    }
-
-
-def default_group() -> str:
-    """Return the group of this notebook: the same after a restart of its kernel, and no path in it.
-
-    The Jupyter server tells the notebook's path in `JPY_SESSION_NAME`, VS Code in a variable of the kernel; elsewhere
-    it is the folder.
-    """
-    path = os.environ.get("JPY_SESSION_NAME") or _vscode_notebook() or os.getcwd()
-    digest = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:8]
-    return f"{Path(path).stem or 'jobs'}-{digest}"
-
-
-def _vscode_notebook() -> str | None:
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return None if shell is None else shell.user_ns.get("__vsc_ipynb_file__")
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -41,7 +41,11 @@ def monitors() -> None:
     JobMonitor("https://jobs.example.com/graphql", auth=TokenAuth("token"))
     JobMonitor("https://jobs.example.com/graphql", auth=TokenAuth(lambda: "token"))
     JobMonitor("https://jobs.example.com/graphql", auth=TokenAuth(fresh_token))
-    JobMonitor("https://jobs.example.com/graphql", auth="da2-x")  # type: ignore[arg-type]  # a bare key says no mode
+    JobMonitor(
+        "https://jobs.example.com/graphql", auth="iam", region="eu-west-1", ca=Path("ca.pem")
+    )
+    JobMonitor("https://jobs.example.com/graphql", auth=17)  # type: ignore[arg-type]  # says no mode
+    JobMonitor(profile="seed", amplify="amplify_outputs.json").reconnect(TokenAuth("token"))
     JobMonitor(auth_mode="iam")  # type: ignore[call-arg]  # unknown options are refused
     with JobMonitor() as monitor:
         assert_type(monitor, JobMonitor)

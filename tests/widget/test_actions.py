@@ -1,15 +1,17 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.requests import Command
 from jupyter_jobs.widget.actions import ACTIONS, LOG_LINES, perform
 from tests.support.backend import RunningBackend
-from tests.support.following import following, submit, until
+from tests.support.following import following, submit, target, until
 from tests.support.proxy import proxied
 
 
@@ -131,6 +133,28 @@ async def test_reconnect_cuts_a_wait_short(external_backend: RunningBackend) -> 
             assert await click_elsewhere(client, "reconnect") == {"ok": True, "data": {}}
             await until(client, lambda: client.connection.state == "connected")
             assert proxy.accepted > before
+
+
+@pytest.mark.parametrize("way", [click, click_elsewhere])
+async def test_what_an_api_cannot_do_is_answered_in_words(
+    external_backend: RunningBackend, way: Any
+) -> None:
+    limited = replace(target(external_backend), profile=PROFILES["seed"])
+    async with JobClient(limited) as client:
+        client.adopt({"id": "job-1", "version": 1, "status": "RUNNING", "request": "work"})
+
+        cancel, logs = await way(client, "cancel", "job-1"), await way(client, "logs", "job-1")
+        details = await way(client, "details", "job-1")
+        unknown = await way(client, "details", "nobody")
+
+    assert cancel == {
+        "ok": False,
+        "error": "this API has no cancelJob: a job runs to its own end",
+    }
+    assert logs == {"ok": False, "error": "this API has no jobLogs: what jobs print cannot be read"}
+    assert details["ok"] is True
+    assert (details["data"]["request"], details["data"]["log"]) == ("work", [])
+    assert unknown["ok"] is False
 
 
 async def test_logs_and_details_bring_the_last_lines(backend: RunningBackend) -> None:

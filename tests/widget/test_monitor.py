@@ -2,7 +2,7 @@ import asyncio
 import concurrent.futures
 import json
 import logging
-import re
+import os
 import subprocess
 import sys
 import threading
@@ -14,7 +14,7 @@ from typing import Any
 import comm
 import pytest
 
-from jupyter_jobs.appsync.auth import ApiKeyAuth
+from jupyter_jobs.appsync.auth import ApiKeyAuth, Attempt
 from jupyter_jobs.errors import (
     ConfigurationError,
     ConnectionLost,
@@ -28,10 +28,12 @@ from jupyter_jobs.errors import (
 from jupyter_jobs.jobs.requests import Command, Notebook
 from jupyter_jobs.widget import monitor as monitor_module
 from jupyter_jobs.widget import standin
-from jupyter_jobs.widget.monitor import JobMonitor, default_group
+from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import KEY, RunningBackend
 from tests.support.following import all_jobs, submit, until, until_blocking
 from tests.support.proxy import proxied
+
+WRONG_KEY = "da2-wrongwrongwrongwrongwrong1"
 
 
 class Comm(comm.base_comm.BaseComm):
@@ -57,6 +59,20 @@ def _closed_in_the_end() -> Iterator[None]:
     yield
     for monitor in list(JobMonitor._monitors.values()):
         monitor.close()
+
+
+class KeyOfTheDay:
+    """Shows what a list holds at the time."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self._keys = keys
+
+    @property
+    def identity(self) -> int:
+        return id(self._keys)
+
+    def headers(self, _: Attempt) -> dict[str, str]:
+        return {"x-api-key": self._keys[0]}
 
 
 def of(backend: RunningBackend, group: str, **options: Any) -> JobMonitor:
@@ -112,27 +128,6 @@ async def test_a_closed_monitor_is_forgotten(external_backend: RunningBackend) -
 
     assert monitor not in JobMonitor._monitors.values()
     assert repr(monitor) == "JobMonitor(this machine: closed)"
-
-
-def test_a_group_is_one_notebooks_and_tells_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/secret-client/My report.ipynb")
-    group = default_group()
-    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/other/My report.ipynb")
-
-    assert re.fullmatch(r"My report-[0-9a-f]{8}", group)
-    assert default_group() != group
-    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/secret-client/My report.ipynb")
-    assert default_group() == group
-
-
-def test_outside_a_notebook_the_group_is_the_folders(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    (tmp_path / "analysis").mkdir()
-    monkeypatch.chdir(tmp_path / "analysis")
-
-    assert default_group().startswith("analysis-")
 
 
 # Wrong inputs.
@@ -195,15 +190,81 @@ async def test_a_refused_job_takes_nothing_from_those_that_run(
 
 
 async def test_a_wrong_key_says_so(external_backend: RunningBackend) -> None:
-    wrong = "da2-wrongwrongwrongwrongwrong1"
-    monitor = JobMonitor(external_backend.http, auth=ApiKeyAuth(wrong), group="wrong key")
+    monitor = JobMonitor(external_backend.http, auth=ApiKeyAuth(WRONG_KEY), group="wrong key")
 
     with pytest.raises(Unauthorized, match="check the key") as raised:
         monitor.submit("work")
     client = monitor._client
     await until(client, lambda: client.connection.state == "auth_failed")
-    assert "refused" in monitor.get_state()["summary"]["connection"]["detail"]
-    assert wrong not in str(raised.value) + json.dumps(monitor.get_state())
+    detail = monitor.get_state()["summary"]["connection"]["detail"]
+    assert "refused" in detail
+    assert "monitor.reconnect()" in detail
+    assert WRONG_KEY not in str(raised.value) + json.dumps(monitor.get_state())
+
+
+# New credentials.
+
+
+async def refused(backend: RunningBackend, group: str, auth: Any) -> JobMonitor:
+    """A monitor whose credentials were refused for good."""
+    monitor = JobMonitor(backend.http, auth=auth, group=group)
+    await until(monitor._client, lambda: monitor._client.connection.state == "auth_failed")
+    return monitor
+
+
+async def test_new_credentials_bring_a_refused_monitor_back(
+    external_backend: RunningBackend,
+) -> None:
+    monitor = await refused(external_backend, "back", ApiKeyAuth(WRONG_KEY))
+
+    monitor.reconnect(ApiKeyAuth(KEY))
+    monitor.submit("work")
+    await until_ready(monitor)
+    assert of(external_backend, "back") is monitor
+    again = JobMonitor(external_backend.http, auth=ApiKeyAuth(WRONG_KEY), group="back")
+    assert again is not monitor
+
+
+async def test_reconnect_finds_a_new_key_where_the_old_one_was(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_JOBS_API_KEY", WRONG_KEY)
+    monitor = await refused(external_backend, "found", None)
+
+    monkeypatch.setenv("JUPYTER_JOBS_API_KEY", KEY)
+    monitor.reconnect()
+    await until_ready(monitor)
+    assert JobMonitor(external_backend.http, group="found") is monitor
+
+
+async def test_reconnect_with_the_same_credentials_tries_them_again(
+    external_backend: RunningBackend,
+) -> None:
+    keys = [WRONG_KEY]
+    monitor = await refused(external_backend, "same", KeyOfTheDay(keys))
+
+    keys[0] = KEY
+    monitor.reconnect()
+    await until_ready(monitor)
+
+
+async def test_what_cannot_be_reconnected_stays_as_it_is(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_JOBS_ENDPOINT", external_backend.http)
+    monitor = JobMonitor(auth=ApiKeyAuth(KEY), group="stays")
+
+    with pytest.raises(ConfigurationError, match="no token: set JUPYTER_JOBS_TOKEN"):
+        monitor.reconnect("cognito")
+    monkeypatch.setenv("JUPYTER_JOBS_ENDPOINT", "https://example.com/graphql")
+    with pytest.raises(ConfigurationError, match="now name another API than this machine"):
+        monitor.reconnect()
+    monkeypatch.setenv("JUPYTER_JOBS_ENDPOINT", external_backend.http)
+    assert JobMonitor(auth=ApiKeyAuth(KEY), group="stays") is monitor
+    monitor.submit("work")
+    await closed(monitor)
+    with pytest.raises(MonitorClosed):
+        monitor.reconnect()
 
 
 async def test_an_endpoint_that_is_not_there_says_so(external_backend: RunningBackend) -> None:
@@ -222,6 +283,10 @@ async def test_an_endpoint_that_is_not_there_says_so(external_backend: RunningBa
         ("example.com", {"auth": ApiKeyAuth(KEY)}, "https://"),
         ("https://example.com/graphql", {"auth": KEY}, "ApiKeyAuth"),
         (None, {"loop": "mine"}, '"notebook" or "thread"'),
+        (None, {"profile": "seed"}, "profile= needs an endpoint"),
+        ("https://example.com/graphql", {"auth": "cognito"}, "set JUPYTER_JOBS_TOKEN"),
+        ("https://example.com/graphql", {"auth": "iam", "profile": "x"}, "there is no profile 'x'"),
+        ("https://example.com/graphql", {"amplify": "a.json"}, "leave one of them out"),
     ],
 )
 async def test_settings_that_cannot_work_are_refused(
@@ -491,6 +556,35 @@ def test_a_plain_script_gets_its_result_and_ends(backend: RunningBackend) -> Non
     source = "print(monitor.submit(pow, 2, 10).result(), monitor)"
 
     assert run_script(backend, "script", source) == ("1024 JobMonitor(this machine: 1 succeeded)\n")
+
+
+def test_the_configuration_of_ipython_says_where_jobs_go(
+    external_backend: RunningBackend, tmp_path: Path
+) -> None:
+    file = tmp_path / "profile_default" / "ipython_config.py"
+    file.parent.mkdir()
+    file.write_text(
+        f"c = get_config()\nc.JobMonitor.endpoint = {external_backend.http!r}\nc.JobMonitor.api_key = {KEY!r}\n"
+    )
+    cell = (
+        "from jupyter_jobs import JobMonitor\n"
+        "with JobMonitor(group='configured') as monitor: print(monitor.submit('work').status)\n"
+        "get_ipython().config.JobMonitor.colour = 'red'\n"
+        "JobMonitor(group='configured')"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", "--no-banner", "-c", cell],
+        env={**os.environ, "IPYTHONDIR": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    said = ran.stdout + ran.stderr
+    assert "QUEUED" in said
+    assert "ConfigurationError: c.JobMonitor.colour is no setting" in said
+    assert len(all_jobs(external_backend, "configured")) == 1
 
 
 def test_a_script_may_end_while_its_job_runs(external_backend: RunningBackend) -> None:
