@@ -17,6 +17,7 @@ from jupyter_jobs.errors import JobsError
 __all__ = ["main"]
 
 _ENDPOINT = "GraphQL URL; default JUPYTER_JOBS_ENDPOINT, else the embedded backend"
+_PROFILE = "what the API calls things, as seed; default JUPYTER_JOBS_PROFILE"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Look at versions and settings, then try host, authorization, schema, socket and subscription.",
     )
     doctor.add_argument("--endpoint", help=_ENDPOINT)
-    doctor.add_argument("--profile", help="what the API calls things; default JUPYTER_JOBS_PROFILE")
+    doctor.add_argument("--profile", help=_PROFILE)
     doctor.add_argument("--amplify", metavar="FILE", help="a file that Amplify wrote")
     doctor.add_argument("--json", action="store_true", help="as one JSON object")
     doctor.set_defaults(run=commands.doctor)
@@ -159,6 +160,7 @@ def _add_serve(groups: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _target(parser: argparse.ArgumentParser, *, group: str | None) -> None:
     parser.add_argument("--endpoint", help=_ENDPOINT)
+    parser.add_argument("--profile", help=_PROFILE)
     parser.add_argument(
         "--group", default=group, help="only jobs of this group" if group is None else None
     )

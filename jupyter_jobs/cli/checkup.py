@@ -105,8 +105,8 @@ def notebook_config() -> Mapping[str, Any]:
         raise ConfigurationError(
             f"{folder / 'ipython_config.py'} raises {type(error).__name__}: {redact(str(error))}"
         ) from error
-    section = found.get("JobMonitor", {})
-    return section if isinstance(section, Mapping) else {}
+    section: Mapping[str, Any] = found.get("JobMonitor", {})
+    return section
 
 
 def settings(found: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -76,7 +76,7 @@ def submit(args: argparse.Namespace) -> int:
             name=args.name,
             params=params,
             group=args.group,
-            runs_here=api.wire.endpoint.is_loopback,
+            runs_here=api.wire.endpoint.is_loopback and api.profile.runs_work,
         )
         job = Job.from_wire(api.run_sync(calls.submit(body)))
         print(job.id, flush=True)
@@ -159,10 +159,10 @@ def cancel(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _api(args: argparse.Namespace) -> Iterator[JobApi]:
-    target = find_target(args.endpoint)
+    target = find_target(args.endpoint, profile=args.profile)
     wire = AppSyncClient(target.endpoint, target.auth)
     try:
-        yield JobApi(wire)
+        yield JobApi(wire, profile=target.profile)
     finally:
         asyncio.run(wire.aclose())
 
