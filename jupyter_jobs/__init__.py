@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jupyter_jobs.appsync.auth import ApiKeyAuth as ApiKeyAuth
+    from jupyter_jobs.appsync.auth import IamAuth as IamAuth
+    from jupyter_jobs.appsync.auth import IamAuth as IamAuth
     from jupyter_jobs.appsync.auth import TokenAuth as TokenAuth
     from jupyter_jobs.errors import JobFailed as JobFailed
     from jupyter_jobs.errors import JobLost as JobLost
     from jupyter_jobs.errors import JobsError as JobsError
     from jupyter_jobs.errors import JobTimedOut as JobTimedOut
     from jupyter_jobs.jobs.client import JobClient as JobClient
+    from jupyter_jobs.jobs.config import JobConfig as JobConfig
+    from jupyter_jobs.jobs.config import JobConfig as JobConfig
     from jupyter_jobs.jobs.handle import JobHandle as JobHandle
     from jupyter_jobs.jobs.model import JobStatus as JobStatus
     from jupyter_jobs.jobs.model import Priority as Priority
+    from jupyter_jobs.jobs.profiles import Profile as Profile
+    from jupyter_jobs.jobs.profiles import Profile as Profile
     from jupyter_jobs.jobs.requests import Command as Command
     from jupyter_jobs.jobs.requests import Notebook as Notebook
     from jupyter_jobs.widget.monitor import JobMonitor as JobMonitor
@@ -36,7 +42,9 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 _HOME = {
     "ApiKeyAuth": "appsync.auth",
     "Command": "jobs.requests",
+    "IamAuth": "appsync.auth",
     "JobClient": "jobs.client",
+    "JobConfig": "jobs.config",
     "JobFailed": "errors",
     "JobHandle": "jobs.handle",
     "JobLost": "errors",
@@ -46,6 +54,8 @@ _HOME = {
     "JobsError": "errors",
     "Notebook": "jobs.requests",
     "Priority": "jobs.model",
+    "Profile": "jobs.profiles",
+    "Profile": "jobs.profiles",
     "TokenAuth": "appsync.auth",
     "current_job": "worker",
     "handler": "worker",
@@ -55,7 +65,9 @@ _HOME = {
 __all__ = [
     "ApiKeyAuth",
     "Command",
+    "IamAuth",
     "JobClient",
+    "JobConfig",
     "JobFailed",
     "JobHandle",
     "JobLost",
@@ -65,6 +77,7 @@ __all__ = [
     "JobsError",
     "Notebook",
     "Priority",
+    "Profile",
     "TokenAuth",
     "__version__",
     "current_job",
