@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jupyter_jobs.appsync.auth import ApiKeyAuth as ApiKeyAuth
     from jupyter_jobs.appsync.auth import IamAuth as IamAuth
-    from jupyter_jobs.appsync.auth import IamAuth as IamAuth
     from jupyter_jobs.appsync.auth import TokenAuth as TokenAuth
     from jupyter_jobs.errors import JobFailed as JobFailed
     from jupyter_jobs.errors import JobLost as JobLost
@@ -21,11 +20,9 @@ if TYPE_CHECKING:
     from jupyter_jobs.errors import JobTimedOut as JobTimedOut
     from jupyter_jobs.jobs.client import JobClient as JobClient
     from jupyter_jobs.jobs.config import JobConfig as JobConfig
-    from jupyter_jobs.jobs.config import JobConfig as JobConfig
     from jupyter_jobs.jobs.handle import JobHandle as JobHandle
     from jupyter_jobs.jobs.model import JobStatus as JobStatus
     from jupyter_jobs.jobs.model import Priority as Priority
-    from jupyter_jobs.jobs.profiles import Profile as Profile
     from jupyter_jobs.jobs.profiles import Profile as Profile
     from jupyter_jobs.jobs.requests import Command as Command
     from jupyter_jobs.jobs.requests import Notebook as Notebook
@@ -54,7 +51,6 @@ _HOME = {
     "JobsError": "errors",
     "Notebook": "jobs.requests",
     "Priority": "jobs.model",
-    "Profile": "jobs.profiles",
     "Profile": "jobs.profiles",
     "TokenAuth": "appsync.auth",
     "current_job": "worker",

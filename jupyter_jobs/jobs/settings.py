@@ -59,7 +59,9 @@ def _is_profile(value: object) -> bool:
 
 
 def _is_auth(value: object) -> bool:
-    return isinstance(value, str | Auth)
+    return isinstance(value, str | Auth) and not isinstance(
+        value, type
+    )  # the class has the same methods
 
 
 def _is_token(value: object) -> bool:
@@ -166,12 +168,14 @@ def resolve(
 
 def _checked(found: Stated, setting: Setting) -> Stated:
     if not setting.accepts(found.value):
-        raise ConfigurationError(
-            f"{found.place} takes {setting.what}, not {type(found.value).__name__}"
-        )
+        raise ConfigurationError(f"{found.place} takes {setting.what}, not {_kind(found.value)}")
     if isinstance(found.value, str) and not found.value.strip():
         raise ConfigurationError(f"{found.place} is empty: it takes {setting.what}")
     return found
+
+
+def _kind(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from jupyter_jobs.appsync import tls
 from jupyter_jobs.appsync.auth import AUTH_MODES, ApiKeyAuth, Auth, AuthMode, TokenAuth, find_mode
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import ConfigurationError, MissingCredentials
@@ -133,18 +134,26 @@ def _embedded(found: Settings) -> Target:
 
 
 def _remote(url: Stated, found: Settings) -> Target:
-    realtime, ca = found.stated.get("realtime_url"), found.value("ca")
-    with _blamed(url):
-        endpoint = Endpoint.parse(url.value, ca=None if ca is None else str(Path(ca).expanduser()))
-    if realtime is not None:
-        with _blamed(realtime):
-            endpoint = Endpoint.parse(url.value, realtime.value, endpoint.ca)
+    endpoint = _endpoint(url, found.stated.get("realtime_url"), found.stated.get("ca"))
     return Target(
         endpoint,
         _auth(found, endpoint),
         profile=_profile(found),
         sources=found.sources,
     )
+
+
+def _endpoint(url: Stated, realtime: Stated | None, ca: Stated | None) -> Endpoint:
+    with _blamed(url):
+        endpoint = Endpoint.parse(url.value)
+    if realtime is not None:
+        with _blamed(realtime):
+            endpoint = Endpoint.parse(url.value, realtime.value)
+    if ca is not None:
+        endpoint = replace(endpoint, ca=str(Path(ca.value).expanduser()))
+        with _blamed(ca):
+            tls.context(endpoint)  # a file that is not there must not show as a lost connection
+    return endpoint
 
 
 def _profile(found: Settings) -> Profile:
@@ -201,9 +210,9 @@ def _mode(auth: Stated) -> AuthMode:
     except ConfigurationError:  # it shows the word, which may be a key in the wrong place
         words = [alias for mode in AUTH_MODES.values() for alias in mode.aliases]
         near = get_close_matches(auth.value.lower(), words, n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
+        meant = f"; did you mean {near[0]!r}? There" if near else "; there"
         raise ConfigurationError(
-            f"{auth.place} holds no word for a mode{meant}; there are {', '.join(words)}. "
+            f"{auth.place} holds no word for a mode{meant} are {', '.join(words)}. "
             'A key or token itself goes into ApiKeyAuth("…") or TokenAuth("…")'
         ) from None
 
@@ -216,9 +225,10 @@ def _no_secret(auth: Stated, wanted: str, found: Settings) -> str:
     other = ""
     if auth.rank is Rank.FILE and "api_key" in found.stated:
         other = f'; or take the API key of {auth.source}: auth="api_key"'
+    verb = {Rank.ARGUMENT: "", Rank.FILE: " says "}.get(auth.rank, " is ")
     return (
-        f"{auth.place} is {auth.value!r}, but there is no {what}: set {SETTINGS[wanted.lower()].variable} or pass "
-        f"auth={example}{other}"
+        f"{auth.place}{verb}{auth.value!r}, but there is no {what}: set {SETTINGS[wanted.lower()].variable} "
+        f"or pass auth={example}{other}"
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, IamAuth, TokenAuth
 from jupyter_jobs.errors import BackendUnavailable, ConfigurationError, MissingCredentials
@@ -53,7 +54,11 @@ def test_the_target_comes_from_the_arguments() -> None:
     assert found.sources["region"] == "default"
 
 
-def test_the_target_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_target_comes_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("HOME", str(tmp_path))
     setenv(
         monkeypatch,
         ENDPOINT=OTHER,
@@ -67,7 +72,7 @@ def test_the_target_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     found = find_target()
     assert found.endpoint.http == OTHER
     assert found.endpoint.realtime == "wss://live.example.com/graphql"
-    assert found.endpoint.ca == os.path.expanduser("~/ca.pem")
+    assert found.endpoint.ca == str(tmp_path / "ca.pem")
     assert found.profile is PROFILES["seed"]
     assert is_same(found.auth, TokenAuth(TOKEN))
     assert found.sources["token"] == "JUPYTER_JOBS_TOKEN"
@@ -193,8 +198,14 @@ def test_the_credentials_in_a_file_are_for_its_own_api_only(
         (REMOTE, {}, r"nothing says who asks abcde.*set JUPYTER_JOBS_API_KEY"),
         (REMOTE, {"auth": KEY}, r"auth= holds no word for a mode; .*ApiKeyAuth"),
         (REMOTE, {"auth": "cognitto"}, "did you mean 'cognito'"),
+        (REMOTE, {"auth": ApiKeyAuth}, "auth= takes .*, not the class ApiKeyAuth"),
         (REMOTE, {"auth": 17}, "auth= takes .*, not int"),
-        (REMOTE, {"auth": "cognito"}, r"'cognito', but there is no token: set JUPYTER_JOBS_TOKEN"),
+        (REMOTE, {"auth": ApiKeyAuth(KEY), "ca": "a.pem"}, "a.pem cannot be read: No such file"),
+        (
+            REMOTE,
+            {"auth": "cognito"},
+            r"auth='cognito', but there is no token: set JUPYTER_JOBS_TOKEN",
+        ),
         (REMOTE, {"auth": "api_key"}, r"no API key: set JUPYTER_JOBS_API_KEY or pass auth=ApiKey"),
         (REMOTE, {"auth": ApiKeyAuth(KEY), "region": "eu-west-1"}, r"auth=IamAuth\("),
         (REMOTE, {"auth": ApiKeyAuth(KEY), "profile": "nobody's"}, "choose one of jupyter_jobs"),
@@ -230,6 +241,7 @@ def test_a_target_that_cannot_work_is_refused(
         ({"REALTIME_URL": OTHER}, "JUPYTER_JOBS_REALTIME_URL: the real-time URL must begin"),
         ({"PROFILE": "dev"}, "JUPYTER_JOBS_PROFILE: there is no profile 'dev'"),
         ({"AUTH": "cognito"}, r"JUPYTER_JOBS_AUTH is 'cognito', but there is no token: set JUPYT"),
+        ({"CA_BUNDLE": "nowhere.pem"}, "JUPYTER_JOBS_CA_BUNDLE: .*nowhere.pem cannot be read"),
         ({"AUTH": KEY}, "JUPYTER_JOBS_AUTH holds no word for a mode"),
         ({"TOKEN": TOKEN}, r"JUPYTER_JOBS_API_KEY and JUPYTER_JOBS_TOKEN are both set: say which"),
         ({"API_KEY": "da2-two\nlines"}, "JUPYTER_JOBS_API_KEY: the API key holds a line end"),
@@ -250,7 +262,7 @@ def test_a_refusal_says_whose_word_it_was(
 def test_a_file_whose_mode_wants_a_token_offers_its_key(amplify: Amplify) -> None:
     path = amplify(api_key=KEY, default_authorization_type="AMAZON_COGNITO_USER_POOLS")
 
-    with pytest.raises(MissingCredentials, match='auth="api_key"') as raised:
+    with pytest.raises(MissingCredentials, match=r'json says .*auth="api_key"') as raised:
         find_target(amplify=path)
     assert KEY not in str(raised.value)
     assert is_same(find_target(amplify=path, auth="api_key").auth, ApiKeyAuth(KEY))
