@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +26,7 @@ from jupyter_jobs.appsync.messages import (
 )
 from jupyter_jobs.appsync.protocol.tables import consequence_of
 from jupyter_jobs.errors import RemoteProtocolError
-
-SEEN = json.loads((Path(__file__).parents[1] / "wire" / "appsync_frames.json").read_text())
+from tests.support.recorded import RECORDED, name
 
 FRAMES = [
     ConnectionInit(),
@@ -46,14 +44,13 @@ FRAMES = [
 ]
 
 
-@pytest.mark.parametrize("seen", SEEN, ids=[seen["note"] for seen in SEEN])
+@pytest.mark.parametrize("seen", RECORDED, ids=name)
 def test_frames_that_were_seen_on_the_wire_are_understood(seen: dict[str, Any]) -> None:
-    frame: Any = decode(seen["text"])
+    frame: Any = decode(json.dumps(seen["wire"]))
 
     assert type(frame).__name__ == seen["frame"]
-    for name in ("id", "timeout_ms"):
-        if name in seen:
-            assert getattr(frame, name) == seen[name]
+    for fact in {"id", "timeout_ms"} & seen.keys():
+        assert getattr(frame, fact) == seen[fact]
     if "consequence" in seen:
         assert consequence_of(frame.errors).name == seen["consequence"]
 
