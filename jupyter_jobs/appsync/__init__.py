@@ -5,9 +5,9 @@ from __future__ import annotations
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.appsync.endpoint import Endpoint
-from jupyter_jobs.appsync.realtime import Timing
-from jupyter_jobs.appsync.shared import Subscription
 from jupyter_jobs.appsync.status import ConnectionState, ConnectionStatus
+from jupyter_jobs.appsync.subscription import Subscription
+from jupyter_jobs.appsync.timing import Timing
 
 __all__ = [
     "ApiKeyAuth",

@@ -18,7 +18,7 @@ from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.messages import loads
 from jupyter_jobs.errors import RequestRefused, ServerFault, Throttled, Unauthorized, WireError
 
-__all__ = ["read_answer"]
+__all__ = ["read_answer", "read_retry_after"]
 
 
 def read_answer(
@@ -51,7 +51,7 @@ def _meaning(
 ) -> WireError:
     facts: dict[str, Any] = {"host": host, "request_id": headers.get("x-amzn-requestid")}
     said = "; ".join(str(error.get("message") or error.get("errorType")) for error in errors)
-    wait_s = _seconds(headers.get("retry-after"))
+    wait_s = read_retry_after(headers.get("retry-after"))
     if status == 401 or (status != 200 and _names(errors, "UnauthorizedException")):
         return Unauthorized(
             f"{host} refused the credentials: {said.rstrip('.') or 'no reason given'}; check the key or token in auth=",
@@ -123,7 +123,7 @@ def _place(location: str | None) -> str:
     return f"{parts.scheme or 'https'}://{parts.hostname}" if parts.hostname else "another address"
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def read_retry_after(retry_after: str | None) -> float | None:
     """Read `Retry-After`: seconds, or the date that they end at (RFC 9110, 10.2.3)."""
     if retry_after is None:
         return None

@@ -11,9 +11,10 @@ from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.http import HttpTransport
 from jupyter_jobs.appsync.messages import dumps
-from jupyter_jobs.appsync.realtime import Timing
-from jupyter_jobs.appsync.shared import SharedConnection, Subscription, acquire, guarded
+from jupyter_jobs.appsync.shared import SharedConnection, acquire
 from jupyter_jobs.appsync.status import ConnectionState, ConnectionStatus
+from jupyter_jobs.appsync.subscription import Subscription, guarded
+from jupyter_jobs.appsync.timing import Timing
 from jupyter_jobs.errors import ConfigurationError, MonitorClosed, WireError
 
 __all__ = ["AppSyncClient", "ConnectionState", "ConnectionStatus", "Subscription", "Timing"]

@@ -9,89 +9,48 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_jobs._loop import Tasks
 from jupyter_jobs._redact import redact
+from jupyter_jobs.appsync import tls
+from jupyter_jobs.appsync.answers import read_retry_after
 from jupyter_jobs.appsync.auth import subprotocols
-from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.protocol import ClientConnection, ClientEvent, Ignored, Lost, Received
-from jupyter_jobs.errors import ConnectionLost, RemoteProtocolError, Unauthorized
+from jupyter_jobs.appsync.timing import GRACE_S, PatientTimer, Timing
+from jupyter_jobs.errors import (
+    ConnectionLost,
+    RemoteProtocolError,
+    Throttled,
+    Unauthorized,
+    WireError,
+)
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection as WebSocket
+    from websockets.asyncio.client import ClientConnection as _Socket
+    from websockets.datastructures import Headers
 
-__all__ = ["PatientTimer", "Pump", "Timing", "open_websocket"]
+    WebSocket = _Socket
+
+__all__ = ["Offline", "Pump", "open_websocket"]
 
 log = logging.getLogger("jupyter_jobs.appsync")
 
-LATE_S = 0.25
-"""A timer that comes this much late tells of a loop that was blocked."""
-GRACE_S = 1.0
-"""How long such a loop gets to read what has arrived meanwhile."""
 SLICE_S = 0.01
 """How long a flood of frames may keep the loop from everything else."""
+PROBE_S = 5.0
+"""How long the other side gets to answer when it is doubtful that it is there."""
+FINISH_S = 10.0
+"""How long a socket that was replaced gets to deliver what is under way."""
 MAX_FRAME_BYTES = 4 * 2**20
 """An event has at most 240 KB, and up to six times that when all of it is escaped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How patient a connection is, in seconds.
-
-    Attributes:
-        open_s: For the TCP, TLS and WebSocket handshakes together, and for credentials.
-        ping_every_s: Between two pings.
-        pong_within_s: For the answer to one, unless a frame comes instead.
-        close_s: For the closing handshake; after it the socket is cut.
-        linger_s: How long a connection that nobody uses is kept.
-        backoff: How long it waits after each attempt that failed.
-        recycle_after_s: Age at which it is replaced by a new one, give or take a twentieth: the service closes every
-            connection after 24 hours.
-    """
-
-    open_s: float = 10.0
-    ping_every_s: float = 20.0
-    pong_within_s: float = 20.0
-    close_s: float = 0.5
-    linger_s: float = 5.0
-    backoff: Backoff = Backoff()  # noqa: RUF009  frozen
-    recycle_after_s: float = 82_800.0
-
-
-class PatientTimer:
-    """One deadline that is not held against a loop that was blocked when it came."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
-        self._loop = loop
-        self._callback = callback
-        self._handle: asyncio.TimerHandle | None = None
-        self._grace_until = 0.0
-
-    def set(self, when: float | None) -> None:
-        """Set the deadline, on the loop's clock, in place of the former one; None for no deadline."""
-        if self._handle is not None:
-            if self._handle.when() == when:
-                return
-            self._handle.cancel()
-            self._handle = None
-        if when is not None:
-            when = max(when, self._loop.time(), self._grace_until)
-            self._handle = self._loop.call_at(when, self._fire)
-
-    def _fire(self) -> None:
-        assert self._handle is not None
-        now = self._loop.time()
-        late = now - self._handle.when() > LATE_S
-        self._handle = None
-        if late:
-            self._grace_until = now + GRACE_S
-            self.set(self._grace_until)
-        else:
-            self._callback()
+class Offline(ConnectionLost):
+    """There is no way to the server: no name, no route, nobody listens."""
 
 
 async def open_websocket(
@@ -99,8 +58,12 @@ async def open_websocket(
 ) -> WebSocket:
     """Open the socket; the credentials travel in the offered sub-protocols.
 
+    Beyond this machine it goes by the proxy that the environment names (`HTTPS_PROXY`, `NO_PROXY`).
+
     Raises:
+        ConfigurationError: The file of certificates cannot be used.
         Unauthorized: The upgrade was refused for the credentials.
+        Throttled: The upgrade was refused for now.
         ConnectionLost: There is no connection; the message says why and what to try.
     """
     from websockets.asyncio.client import connect
@@ -112,12 +75,14 @@ async def open_websocket(
             """Follow none: the sub-protocols, and the credentials in them, would go along."""
             return exc
 
+    trusted = tls.context(endpoint) if endpoint.realtime.startswith("wss:") else None
     try:
         return await Connect(
             endpoint.realtime,
             subprotocols=[Subprotocol(offered) for offered in subprotocols(authorization)],
             compression=None if endpoint.is_loopback else "deflate",
             proxy=None if endpoint.is_loopback else True,
+            ssl=trusted,
             open_timeout=timing.open_s,
             close_timeout=timing.close_s,
             ping_interval=None,
@@ -126,21 +91,35 @@ async def open_websocket(
             logger=_websockets_log(),
         )
     except InvalidStatus as exc:
-        status, host = exc.response.status_code, endpoint.host
-        if status in (401, 403):
-            raise Unauthorized(
-                f"{host} refused the connection with HTTP {status}: check the key or token in auth=",
-                host=host,
-            ) from exc
-        raise ConnectionLost(
-            f"{host} answered HTTP {status} instead of opening a WebSocket: check the URL",
-            host=host,
-        ) from exc
+        raise _refusal(endpoint.host, exc.response.status_code, exc.response.headers) from exc
     except Exception as exc:  # whatever DNS, TCP, TLS, a proxy or the handshake can raise
         reason = redact(str(exc)) or type(exc).__name__
-        raise ConnectionLost(
-            f"no connection to {endpoint.host}: {reason}", host=endpoint.host
+        advice = tls.advice(exc)
+        kind = Offline if _no_way(exc) else ConnectionLost
+        raise kind(
+            f"no connection to {endpoint.host}: {reason}{advice and '; '}{advice}",
+            host=endpoint.host,
         ) from exc
+
+
+def _refusal(host: str, status: int, headers: Headers) -> WireError:
+    if status in (401, 403):
+        return Unauthorized(f"{host} refused the connection with HTTP {status}", host=host)
+    if status in (429, 503):
+        return Throttled(
+            f"{host} takes no connection just now (HTTP {status})",
+            retry_after=read_retry_after(headers.get("Retry-After")),
+            host=host,
+        )
+    return ConnectionLost(
+        f"{host} answered HTTP {status} instead of opening a WebSocket: check the URL", host=host
+    )
+
+
+def _no_way(exc: Exception) -> bool:
+    """Return whether an attempt ended before anybody was reached."""
+    reached = ssl.SSLError | TimeoutError | ConnectionResetError | BrokenPipeError
+    return isinstance(exc, OSError) and not isinstance(exc, reached)
 
 
 def _websockets_log() -> logging.Logger:
@@ -182,6 +161,8 @@ class Pump:
         self._lost: Lost | None = None
         self._heard_at = self._pinged_at = self._loop.time()
         self._output = asyncio.Event()
+        self._patience_s = timing.pong_within_s
+        self._probe: asyncio.Task[None] | None = None
         self._deadline = PatientTimer(self._loop, self._tick)
         self._pong_due = PatientTimer(self._loop, self._pong_overdue)
 
@@ -211,6 +192,8 @@ class Pump:
             self._pong_due.set(None)
             writer.cancel()
             pinger.cancel()
+            if self._probe is not None:
+                self._probe.cancel()
             self._websocket.transport.abort()
 
     def settle(self, events: list[ClientEvent]) -> None:
@@ -235,6 +218,16 @@ class Pump:
         """End the connection; `run` returns the first reason."""
         self._lost = self._lost or lost
         self._websocket.transport.abort()
+
+    def check(self) -> None:
+        """See whether the other side is still there: what is buffered is read, then a ping must soon be answered."""
+        if self._probe is None or self._probe.done():
+            self._probe = self._tasks.spawn(self._check(), name="appsync probe")
+
+    def finish(self) -> None:
+        """Close the socket in good order: `run` goes on until all that was under way is delivered."""
+        self._websocket.close_timeout = FINISH_S
+        self._tasks.spawn(self._websocket.close(), name="appsync end")
 
     async def _read(self) -> Lost:
         receive, recv, deliver = self.connection.receive, self._websocket.recv, self._deliver
@@ -271,24 +264,31 @@ class Pump:
             return  # the reader sees it too, and says why
 
     async def _ping(self) -> None:
+        while True:
+            await asyncio.sleep(self._timing.ping_every_s)
+            await self._expect_pong(self._timing.pong_within_s)
+
+    async def _check(self) -> None:
+        await asyncio.sleep(GRACE_S)  # what was buffered is no answer
+        await self._expect_pong(min(PROBE_S, self._timing.pong_within_s))
+
+    async def _expect_pong(self, within_s: float) -> None:
         from websockets.exceptions import ConnectionClosed
 
+        self._patience_s = within_s
+        self._pinged_at = self._loop.time()
+        self._pong_due.set(self._pinged_at + within_s)
         try:
-            while True:
-                await asyncio.sleep(self._timing.ping_every_s)
-                pong = await self._websocket.ping()
-                self._pinged_at = self._loop.time()
-                self._pong_due.set(self._pinged_at + self._timing.pong_within_s)
-                await pong
-                self._pong_due.set(None)
+            await (await self._websocket.ping())
         except ConnectionClosed:
-            return
+            return  # the reader sees it too, and says why
+        self._pong_due.set(None)
 
     def _tick(self) -> None:
         self.settle(self.connection.tick(self._loop.time()))
 
     def _pong_overdue(self) -> None:
-        waited_s = self._timing.pong_within_s
+        waited_s = self._patience_s
         if self._heard_at > self._pinged_at:
             self._pinged_at = self._loop.time()
             self._pong_due.set(self._pinged_at + waited_s)

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from jupyter_jobs.appsync.backoff import Backoff
+import random
+from typing import Any
+
+import pytest
+
+from jupyter_jobs.appsync.backoff import OFFLINE_RAMP, Backoff, Failures
 
 
 def test_the_longest_wait_doubles_up_to_a_cap() -> None:
@@ -22,3 +27,53 @@ def test_waits_are_spread_from_zero() -> None:
 
 def test_a_night_of_failures_does_not_overflow() -> None:
     assert Backoff().delay(10**9, rand=lambda: 1.0) == 30.0
+
+
+def attempts_in_an_hour(failures: Failures, **how: Any) -> int:
+    """Count how often it is tried to connect, while every attempt fails at once."""
+    now, attempts = 0.0, 0
+    while now < 3600:
+        attempts += 1
+        failures.add()
+        now += failures.delay(**how)
+    return attempts
+
+
+def hour(*, is_loopback: bool = False, seed: int = 1) -> Failures:
+    return Failures(Backoff(), is_loopback=is_loopback, rand=random.Random(seed).random)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_server_that_is_down_is_not_stormed(seed: int) -> None:
+    assert 120 <= attempts_in_an_hour(hour(seed=seed)) <= 320
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_a_network_it_is_tried_at_most_once_a_minute(seed: int) -> None:
+    assert 40 <= attempts_in_an_hour(hour(seed=seed), offline=True) <= 60 + OFFLINE_RAMP
+
+
+def test_a_backend_of_this_machine_is_found_again_quickly() -> None:
+    failures = hour(is_loopback=True)
+    for _ in range(100):
+        failures.add()
+
+    assert failures.delay(offline=True) <= 5.0
+
+
+def test_what_the_server_asks_for_is_waited() -> None:
+    failures = hour()
+    failures.add()
+
+    assert failures.delay(at_least_s=42.0) == 42.0
+
+
+def test_only_what_worked_for_a_minute_begins_anew() -> None:
+    failures = hour()
+    for _ in range(3):
+        failures.add(worked_s=59.0)
+    assert failures.count == 3
+
+    failures.add(worked_s=60.0)
+
+    assert failures.count == 1

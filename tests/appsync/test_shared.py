@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.asyncio.server import ServerConnection as WebSocket
 
-from jupyter_jobs.appsync import shared
+from jupyter_jobs.appsync import backoff, link
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth, TokenVerifier
 from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.client import AppSyncClient, Timing
+from jupyter_jobs.appsync.protocol import Stale
 from jupyter_jobs.errors import ConfigurationError, SubscriptionRefused, Unauthorized
-from tests.support.recorder import Recorder
+from tests.support.recorder import Recorder, link_of
 from tests.support.server import KEY, FakeAppSync, Peer, Start
 
 TIMING = Timing(close_s=0.2, linger_s=0.05)
@@ -156,22 +157,41 @@ async def test_a_connection_that_was_well_for_long_begins_again_with_short_waits
     await story.until_started(4)
     assert asked == [1, 2, 3]
 
-    monkeypatch.setattr(shared, "HEALTHY_S", 0.0)
+    monkeypatch.setattr(backoff, "HEALTHY_S", 0.0)
     story.server.peers[-1].cut()
     await story.until_started(5)
 
     assert asked == [1, 2, 3, 1]
 
 
-async def test_a_server_that_breaks_the_protocol_is_left(story: Story, waits: list[float]) -> None:
-    waits.append(0.0)
+async def test_a_server_of_another_protocol_is_left(story: Story, waits: list[float]) -> None:
+    async def greet(websocket: WebSocket) -> None:
+        await websocket.send("220 hello")
+        await websocket.wait_closed()
+
+    story.server.talk = greet
+
     story.told.subscribe(story.client)
+    await story.until_state("reconnecting")
+
+    assert "not of the AppSync real-time protocol" in story.client.status.error
+
+
+@pytest.mark.parametrize("frame", ["nonsense", b"\xff\x00", "[]", '{"type":"data"}'])
+async def test_a_frame_that_cannot_be_read_makes_all_look_at_the_present_state(
+    story: Story, frame: str | bytes
+) -> None:
+    other = Recorder()
+    story.told.subscribe(story.client)
+    other.subscribe(story.client)
     await story.until_started()
+    await other.until(lambda: other.started)
 
-    await story.server.peers[0].websocket.send("nonsense")
+    await story.server.peers[0].websocket.send(frame)
 
-    await story.until_started(2)
-    assert "not of the AppSync real-time protocol" in story.told.statuses[2].error
+    await other.until(lambda: other.data)
+    assert (story.told.data, other.data) == ([{}], [{}])
+    assert story.told.states == ["connecting", "connected"]
 
 
 async def test_a_frame_of_a_newer_server_is_passed_over_with_a_word_in_the_log(
@@ -213,7 +233,8 @@ async def test_a_stale_connection_is_replaced_when_asked(
     story = Story(server, ApiKeyAuth(KEY))
     story.told.subscribe(story.client)
     await story.until_started()
-    story.client._shared._handle(shared.Stale())
+    link = link_of(story.client)
+    link._handle(link, Stale())
 
     story.client.reconnect_now()
 
@@ -334,7 +355,7 @@ async def test_a_token_that_can_never_work_stops_the_attempts(server: FakeAppSyn
     story.told.subscribe(story.client)
     await story.until_state("auth_failed")
 
-    assert story.client.status.error == "no user pool is configured"
+    assert story.client.status.error.startswith("no user pool is configured; check the key")
     await story.client.aclose()
 
 
@@ -453,9 +474,7 @@ async def test_a_subscription_made_while_the_socket_dies_is_started_on_the_next(
     waits.append(0.0)
     story.told.subscribe(story.client)
     await story.until_started()
-    assert story.client._shared is not None
-    assert story.client._shared._pump is not None
-    story.client._shared._pump.connection.close()
+    link_of(story.client).connection.close()
     story.server.peers[0].cut()
 
     story.told.subscribe(story.client)
@@ -488,7 +507,7 @@ async def test_a_connection_that_an_accident_ended_is_begun_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     waits.append(0.0)
-    monkeypatch.setattr(shared, "ClientConnection", lambda: monkeypatch.undo() or 1 / 0)
+    monkeypatch.setattr(link, "ClientConnection", lambda **_: monkeypatch.undo() or 1 / 0)
     monkeypatch.setattr(Backoff, "delay", lambda self, failures, **_: 0.0)
 
     story.told.subscribe(story.client)
@@ -514,10 +533,11 @@ async def test_a_loop_that_ends_takes_its_connection_along(server: FakeAppSync) 
 
 
 async def test_what_happens_to_the_connection_is_in_the_log(
-    story: Story, waits: list[float], caplog: pytest.LogCaptureFixture
+    server: FakeAppSync, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="jupyter_jobs.appsync")
     waits.append(0.0)
+    story = Story(server, ApiKeyAuth(KEY))
     subscription = story.told.subscribe(story.client)
     await story.until_started()
     story.server.peers[0].cut()
@@ -526,7 +546,10 @@ async def test_what_happens_to_the_connection_is_in_the_log(
     await story.until_state("idle")
 
     lines = [r.getMessage() for r in caplog.records if r.name == "jupyter_jobs.appsync"]
-    assert len(lines) == 4
-    assert lines[0].endswith(": connected")
-    assert "next attempt in 0.0 s" in lines[1]
-    assert lines[3].endswith("nobody subscribes")
+    assert lines[:2] == [
+        "Creating shared AppSync WebSocket client",
+        "✓ Shared AppSync client connected",
+    ]
+    assert "next attempt in 0.0 s" in lines[2]
+    assert lines[4].endswith("nobody subscribes")
+    await story.client.aclose()

@@ -72,7 +72,7 @@ class ConnectionPair:
             if self.now >= end:
                 return events
 
-    def hear(self, text: str) -> list[ClientEvent]:
+    def hear(self, text: str | bytes) -> list[ClientEvent]:
         """Let the client hear a frame that the server did not send."""
         self._tell(self.client.receive(text, self.now))
         return self.pump()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyter_jobs.appsync.client import AppSyncClient, ConnectionStatus, Subscription
+from jupyter_jobs.appsync.link import Link
 from jupyter_jobs.errors import WireError
 
 DOCUMENT = "subscription OnX($id: ID) { onX(id: $id) { id } }"
@@ -66,3 +67,11 @@ class Recorder:
         while not condition():
             self._changed.clear()
             await self._changed.wait()
+
+
+def link_of(client: AppSyncClient) -> Link:
+    """Return the socket that a client's first channel uses."""
+    assert client._shared is not None
+    link = client._shared._channels[0]._link
+    assert link is not None
+    return link

@@ -11,6 +11,7 @@ from jupyter_jobs.appsync.protocol.client import ClientConnection
 from jupyter_jobs.appsync.protocol.events import (
     ClientEvent,
     Closed,
+    Full,
     Ignored,
     Lost,
     NeedsAuthorization,
@@ -30,6 +31,7 @@ __all__ = [
     "ClientEvent",
     "Closed",
     "Consequence",
+    "Full",
     "Ignored",
     "Lost",
     "NeedsAuthorization",

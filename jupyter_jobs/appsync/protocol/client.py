@@ -34,7 +34,7 @@ from jupyter_jobs.appsync.protocol.events import (
     Revived,
     Stale,
 )
-from jupyter_jobs.appsync.protocol.subscriptions import Subscriptions
+from jupyter_jobs.appsync.protocol.subscriptions import MAX_OPERATIONS, Subscriptions
 from jupyter_jobs.appsync.protocol.tables import (
     CLIENT,
     Consequence,
@@ -63,6 +63,7 @@ class ClientConnection:
     with `authorize` or `postpone`. A connection that is lost is not used again: make a new one and subscribe anew.
 
     Args:
+        capacity: How many operations the server holds on it at most.
         new_id: Makes the id of each start.
         rand: A number from 0 to 1 for the jitter of retries.
     """
@@ -70,12 +71,13 @@ class ClientConnection:
     def __init__(
         self,
         *,
+        capacity: int = MAX_OPERATIONS,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         rand: Callable[[], float] = random.random,
     ) -> None:
         self._state = State.NEW
         self._output: list[str] = []
-        self._subscriptions = Subscriptions(self._send, new_id=new_id, rand=rand)
+        self._subscriptions = Subscriptions(self._send, capacity=capacity, new_id=new_id, rand=rand)
         self._ack_deadline = 0.0
         self._heard_at = 0.0
         self._stale = False
@@ -91,6 +93,16 @@ class ClientConnection:
     def has_output(self) -> bool:
         """Whether `data_to_send` would return something."""
         return bool(self._output)
+
+    @property
+    def occupied(self) -> int:
+        """How many operations the server holds or will be asked to: those that wait, live, stop or are given up."""
+        return self._subscriptions.occupied
+
+    @property
+    def capacity(self) -> int:
+        """How many it holds at most, as far as the server has let know."""
+        return self._subscriptions.capacity
 
     def connect(self, now: float) -> None:
         """Begin the talk, once, when the socket is open."""
@@ -137,26 +149,28 @@ class ClientConnection:
         self._output.clear()
 
     def receive(self, text: str | bytes, now: float) -> list[ClientEvent]:
-        """Take in one text frame; a connection that is closed ignores it.
+        """Take in one frame, text or binary; a connection that is closed ignores it.
 
         Raises:
-            RemoteProtocolError: The server broke the protocol; the connection is closed.
+            RemoteProtocolError: The first frames are not of this protocol; the connection is closed.
         """
         if self._state is State.CLOSED:
             return []
+        self._heard_at = now
+        if self._stale:
+            self._stale = False
+            return [Revived(), *self.receive(text, now)]
         try:
             message = parse(text)
-            self._heard_at = now
-            if self._stale:
-                self._stale = False
-                return [Revived(), *self._take(read(message), now)]
             # The short path of every event: no frame is made, no table is asked.
             if message.get("type") == "data" and type(payload := message.get("payload")) is dict:
                 key = self._subscriptions.live.get(str(message.get("id")))
                 if key is not None:
                     return [Received(key, payload)]
             return self._take(read(message), now)
-        except RemoteProtocolError:
+        except RemoteProtocolError as exc:
+            if self._state is State.OPEN:
+                return self._unreadable(str(exc))
             self.close()
             raise
 
@@ -196,9 +210,7 @@ class ClientConnection:
             return [Ignored(f"a frame of the unknown type {frame.name!r}")]
         state, next_state = self._state, CLIENT.get((self._state, frame.type))
         if next_state is None:
-            raise RemoteProtocolError(
-                f"the server sent {frame.type} while the connection was {state.name.lower()}"
-            )
+            return [Ignored(f"{frame.type} while the connection was {state.name.lower()}")]
         self._state = next_state
         match frame:
             case ConnectionAck():
@@ -216,6 +228,10 @@ class ClientConnection:
             case StartAck() | Data() | Error() | Complete():
                 return self._subscriptions.take(frame, now)
         return []
+
+    def _unreadable(self, reason: str) -> list[ClientEvent]:
+        """Pass over a frame that may have been an event of any subscription; see rule 4 of `tables`."""
+        return [Ignored(reason), *(Received(key, {}) for key in self._subscriptions.live.values())]
 
     def _begin(self, now: float) -> list[ClientEvent]:
         return self._subscriptions.begin(now) if self._state is State.OPEN else []

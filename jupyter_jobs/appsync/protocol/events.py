@@ -11,6 +11,7 @@ from jupyter_jobs.appsync.protocol.tables import Consequence
 __all__ = [
     "ClientEvent",
     "Closed",
+    "Full",
     "Ignored",
     "Lost",
     "NeedsAuthorization",
@@ -31,17 +32,19 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class NeedsAuthorization:
-    """A start wants its credentials: answer with `authorize`, `postpone` or `decline`.
+    """A start wants its credentials: answer with `authorize` or `postpone`.
 
     Attributes:
         key: The subscription.
         id: This start of it.
         data: The text that is going to be sent as `payload.data`.
+        renew: Whether the server refused the credentials of the start before.
     """
 
     key: str
     id: str
     data: str
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,19 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Full:
+    """A subscription has left this connection, which holds no more; another one may have room.
+
+    Attributes:
+        key: The subscription.
+        alone: Whether the server refused it though it was the only one, so that no connection will do.
+    """
+
+    key: str
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Stale:
     """Nothing has been heard for longer than the server's keep-alive; it may be lost."""
 
@@ -90,10 +106,14 @@ class Lost:
     Attributes:
         reason: A clause for people.
         consequence: RENEW: connect once more with fresh credentials. REFUSE: do not try again. BACK_OFF: try again.
+        offline: Whether there was no way to the server at all; known to the one who opens the socket.
+        retry_after: Seconds that the server asks to wait at least.
     """
 
     reason: str
     consequence: Consequence = Consequence.BACK_OFF
+    offline: bool = False
+    retry_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +131,15 @@ class Closed:
 
 
 ClientEvent = (
-    Opened | NeedsAuthorization | Started | Received | Refused | Stale | Revived | Lost | Ignored
+    Opened
+    | NeedsAuthorization
+    | Started
+    | Received
+    | Refused
+    | Full
+    | Stale
+    | Revived
+    | Lost
+    | Ignored
 )
 ServerEvent = Start | Stop | Closed

@@ -25,6 +25,7 @@ from jupyter_jobs.appsync.messages import (
 )
 from jupyter_jobs.appsync.protocol.events import (
     ClientEvent,
+    Full,
     Ignored,
     NeedsAuthorization,
     Received,
@@ -38,11 +39,13 @@ from jupyter_jobs.appsync.protocol.tables import (
     consequence_of,
     describe,
 )
-from jupyter_jobs.errors import LocalProtocolError, RemoteProtocolError
+from jupyter_jobs.errors import LocalProtocolError
 
-__all__ = ["MAX_IN_FLIGHT", "START_ACK_TIMEOUT_S", "THROTTLED_S", "Subscriptions"]
+__all__ = ["MAX_IN_FLIGHT", "MAX_OPERATIONS", "START_ACK_TIMEOUT_S", "THROTTLED_S", "Subscriptions"]
 
 START_ACK_TIMEOUT_S = 15.0
+MAX_OPERATIONS = 100
+"""What the service holds on one connection (Service Quotas, "Subscriptions per client connection")."""
 MAX_IN_FLIGHT = 10
 """More starts at one time run into the service's rate limit."""
 THROTTLED_S = 1.0
@@ -57,6 +60,7 @@ class _Subscription:
     data: str
     failures: int = 0
     renewed: bool = False
+    duplicated: bool = False
     live_since: float | None = None
     operation: _Operation | None = None
 
@@ -73,10 +77,12 @@ class Subscriptions:
     """What is wanted and what is on the wire. Pure; `ClientConnection` owns one and says when it may start anything.
 
     Attributes:
+        capacity: How many operations the server holds at most: less than at first once it has said so.
         live: The key of each operation that is live, by its id; for reading only.
 
     Args:
         send: Takes each frame that is to go out.
+        capacity: See above.
         new_id: Makes the id of each operation.
         rand: A number from 0 to 1 for the jitter of retries.
     """
@@ -85,12 +91,14 @@ class Subscriptions:
         self,
         send: Callable[[Frame], None],
         *,
+        capacity: int,
         new_id: Callable[[], str],
         rand: Callable[[], float],
     ) -> None:
         self._send = send
         self._new_id = new_id
         self._rand = rand
+        self.capacity = capacity
         self.live: dict[str, str] = {}
         self._wanted: dict[str, _Subscription] = {}
         self._ready: deque[_Subscription] = deque()
@@ -99,6 +107,12 @@ class Subscriptions:
         self._in_flight: dict[str, _Operation] = {}
         self._throttles = 0
         self._paused_until = 0.0
+
+    @property
+    def occupied(self) -> int:
+        """How many operations the server may hold, and how many more are wanted."""
+        waiting = sum(subscription.operation is None for subscription in self._wanted.values())
+        return len(self._operations) + waiting
 
     def add(self, key: str, data: str) -> None:
         """Want a subscription; `begin` starts it."""
@@ -119,10 +133,18 @@ class Subscriptions:
         events: list[ClientEvent] = []
         while self._ready and len(self._in_flight) < MAX_IN_FLIGHT and now >= self._paused_until:
             subscription = self._ready.popleft()
-            if self._wanted.get(subscription.key) is subscription:
+            if self._wanted.get(subscription.key) is not subscription:
+                continue
+            if len(self._operations) >= self.capacity:
+                events.append(self._give_back(subscription))
+            else:
                 operation = subscription.operation = _Operation(self._new_id(), subscription)
                 self._operations[operation.id] = self._in_flight[operation.id] = operation
-                events.append(NeedsAuthorization(subscription.key, operation.id, subscription.data))
+                events.append(
+                    NeedsAuthorization(
+                        subscription.key, operation.id, subscription.data, subscription.renewed
+                    )
+                )
         return events
 
     def authorize(self, id: str, authorization: Mapping[str, str], now: float) -> None:
@@ -158,19 +180,15 @@ class Subscriptions:
         return self.begin(now)
 
     def take(self, frame: StartAck | Data | Error | Complete, now: float) -> list[ClientEvent]:
-        """Take in a frame that names an operation.
-
-        Raises:
-            RemoteProtocolError: The frame cannot come at this stage.
-        """
+        """Take in a frame that names an operation."""
         operation = self._operations.get(frame.id or "")
         if operation is None:
+            if isinstance(frame, StartAck):
+                self._send(Stop(frame.id))  # an error without id may have ended one too many here
             return [Ignored(f"{frame.type} for a subscription that has ended")]
         stage, subscription = operation.stage, operation.subscription
         if (stage, frame.type) not in OPERATION:
-            raise RemoteProtocolError(
-                f"the server sent {frame.type} for a subscription that was {stage.name.lower()}"
-            )
+            return [Ignored(f"{frame.type} for a subscription that was {stage.name.lower()}")]
         consequence = consequence_of(frame.errors) if isinstance(frame, Error) else None
         if consequence is Consequence.DUPLICATE and stage is Stage.LIVE:
             return [Ignored("a complaint about the id of a live subscription")]
@@ -196,7 +214,7 @@ class Subscriptions:
         starting = [op for op in self._in_flight.values() if op.stage is Stage.STARTING]
         events: list[ClientEvent] = [Ignored(f"an error without id: {describe(errors)}")]
         consequence = consequence_of(errors)
-        if consequence is Consequence.BACK_OFF:
+        if consequence in (Consequence.BACK_OFF, Consequence.FULL):
             self._throttle(starting, now)
         elif consequence in (Consequence.RENEW, Consequence.REFUSE):
             for operation in starting:
@@ -212,13 +230,25 @@ class Subscriptions:
         if consequence is Consequence.BACK_OFF:
             self._again(subscription, now)
             return []
+        if consequence is Consequence.FULL:
+            self.capacity = len(self._operations)
+            return [self._give_back(subscription)]
         _forgive(subscription, now)
         if consequence is Consequence.RENEW and not subscription.renewed:
             subscription.renewed = True
             self._ready.append(subscription)
             return []
+        if consequence is Consequence.DUPLICATE and not subscription.duplicated:
+            subscription.duplicated = True
+            self._ready.append(subscription)
+            return []
         del self._wanted[subscription.key]
         return [Refused(subscription.key, errors, consequence is Consequence.RENEW)]
+
+    def _give_back(self, subscription: _Subscription) -> Full:
+        """Let go of a subscription for which there is no room."""
+        del self._wanted[subscription.key]
+        return Full(subscription.key, alone=self.capacity == 0)
 
     def _again(self, subscription: _Subscription, now: float) -> None:
         """Start a subscription again under a new id, later the more often it has failed."""
@@ -276,5 +306,6 @@ class Subscriptions:
 def _forgive(subscription: _Subscription, now: float) -> None:
     """Forget the failures of one that was live for long."""
     if subscription.live_since is not None and now - subscription.live_since >= HEALTHY_S:
-        subscription.failures, subscription.renewed = 0, False
+        subscription.failures = 0
+        subscription.renewed = subscription.duplicated = False
     subscription.live_since = None

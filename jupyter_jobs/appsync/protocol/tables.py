@@ -1,10 +1,13 @@
-"""Every rule of the protocol that is a table. What is not in a table is an error by construction.
+"""Every rule of the protocol that is a table. What is not in a table is passed over with a word in the log.
 
 Rule 1  A connection is NEW, CONNECTING once connection_init is sent (client), OPEN after connection_ack, CLOSED at
         its end. `CLIENT` and `SERVER` say which frame may arrive when.
 Rule 2  An operation is one `start` on the wire, with an id that is never used twice. `OPERATION` says what each frame
         does to it on the client.
 Rule 3  An error has a consequence, by its type, message or code. `ERRORS` and `CODES` say which.
+Rule 4  One odd frame ends nothing that can go on. On an open connection a frame that cannot be read may have been an
+        event of any subscription, so each that is live gets an event without a body, and asks for the present state.
+        Before connection_ack it is the end: whoever talks there is not AppSync.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ class Consequence(Enum):
     RENEW = auto()  # try once more with fresh credentials
     BACK_OFF = auto()  # try again later
     REFUSE = auto()  # trying again is useless
+    FULL = auto()  # the connection holds no more of them: another one may
     DUPLICATE = auto()  # the id is in use: no harm to an operation that is live
     UNKNOWN = auto()
 
@@ -102,13 +106,20 @@ OPERATION: Mapping[tuple[Stage, str], Stage | None] = {
 
 ERRORS: Sequence[tuple[str, str, Consequence]] = (
     ("LimitExceeded", "", Consequence.BACK_OFF),
-    ("MaxSubscriptionsReached", "", Consequence.REFUSE),
+    ("MaxSubscriptionsReached", "", Consequence.FULL),
     ("DuplicatedOperation", "", Consequence.DUPLICATE),
     ("Unauthorized", "Permission denied", Consequence.REFUSE),
     ("Unauthorized", "Not Authorized to access", Consequence.REFUSE),
     ("Unauthorized", "", Consequence.RENEW),
     ("BadRequest", "", Consequence.REFUSE),
     ("UnsupportedOperation", "", Consequence.REFUSE),
+    # What the service says of a document or a filter comes without a type.
+    ("", "Validation error", Consequence.REFUSE),
+    ("", "has coerced Null value", Consequence.REFUSE),
+    ("", "maximum value limit", Consequence.REFUSE),
+    ("", "maximum attributes limit", Consequence.REFUSE),
+    ("", "combination exceed maximum limit", Consequence.REFUSE),
+    ("", "same fieldName multiple time", Consequence.REFUSE),
 )
 """(part of errorType, part of message, consequence); the first row that fits. Parts, because the service puts
 packages before its types: `com.amazonaws.deepdish.graphql.auth#UnauthorizedException`."""

@@ -8,13 +8,18 @@ import pytest
 
 from jupyter_jobs.appsync.protocol import (
     Consequence,
+    Full,
     Ignored,
     NeedsAuthorization,
     Received,
     Refused,
     Started,
 )
-from jupyter_jobs.appsync.protocol.subscriptions import MAX_IN_FLIGHT, START_ACK_TIMEOUT_S
+from jupyter_jobs.appsync.protocol.subscriptions import (
+    MAX_IN_FLIGHT,
+    MAX_OPERATIONS,
+    START_ACK_TIMEOUT_S,
+)
 from tests.support.pair import AUTHORIZATION, ConnectionPair
 
 EXPIRED = {"errorType": "UnauthorizedException", "message": "Token has expired."}
@@ -229,8 +234,6 @@ def test_a_subscription_that_is_ended_again_and_again_is_started_ever_later(
     "error",
     [
         DENIED,
-        {"errorType": "MaxSubscriptionsReachedError", "message": "m"},
-        {"errorType": "DuplicatedOperationError", "message": "m"},
         {"message": "Validation error of type FieldUndefined"},
         {"message": "too many values", "errorCode": 400},
     ],
@@ -398,11 +401,78 @@ def test_a_stop_is_not_held_up_by_what_still_arrives(pair: ConnectionPair) -> No
     ]
 
 
+def test_an_id_that_is_said_to_be_in_use_is_replaced_once(pair: ConnectionPair) -> None:
+    duplicated = {"errorType": "DuplicatedOperationError", "message": "m"}
+    pair.accepts = False
+    pair.subscribe("a")
+
+    pair.server.refuse("s1", [duplicated])
+    assert pair.pump() == []
+    pair.server.refuse("s2", [duplicated])
+
+    assert pair.pump() == [Refused("a", [duplicated], unauthorized=False)]
+
+
+def test_a_start_after_refused_credentials_asks_for_fresh_ones(pair: ConnectionPair) -> None:
+    pair.accepts = False
+    pair.subscribe("a")
+
+    pair.server.refuse("s1", [{"errorType": "UnauthorizedException"}])
+    pair.pump()
+
+    asked = [e.renew for e in pair.client_events if isinstance(e, NeedsAuthorization)]
+    assert asked == [False, True]
+
+
+def test_what_the_server_has_no_room_for_leaves_with_all_that_wait() -> None:
+    pair = ConnectionPair(max_subscriptions=3).open()
+    for key in "abc":
+        pair.subscribe(key)
+
+    events = pair.subscribe("d")
+
+    assert events == [Full("d", alone=False)]
+    assert pair.client.capacity == 3
+    assert pair.subscribe("e") == [Full("e", alone=False)]
+    assert [id for kind, id in sent(pair) if kind == "start"] == ["s1", "s2", "s3", "s4"]
+    pair.stop("a")
+    assert pair.subscribe("f") == [Started("f")]
+
+
+def test_a_connection_holds_no_more_than_the_service_does() -> None:
+    pair = ConnectionPair().open()
+    for number in range(MAX_OPERATIONS):
+        pair.subscribe(str(number))
+
+    assert pair.subscribe("one more") == [Full("one more", alone=False)]
+    assert pair.client.occupied == MAX_OPERATIONS
+
+
+def test_what_was_stopped_counts_until_the_server_has_said_so(pair: ConnectionPair) -> None:
+    pair.accepts = False
+    pair.subscribe("a")
+
+    pair.client.stop("a", pair.now)
+
+    assert pair.client.occupied == 1
+    pair.server.accept("s1")
+    pair.pump()
+    assert pair.client.occupied == 0
+
+
+def test_a_server_that_has_no_room_for_one_alone_will_never_have() -> None:
+    pair = ConnectionPair(max_subscriptions=0).open()
+
+    assert pair.subscribe("a") == [Full("a", alone=True)]
+    assert pair.subscribe("b") == [Full("b", alone=True)]
+
+
 def test_the_consequences_of_errors_are_all_provided_for() -> None:
     assert {consequence.name for consequence in Consequence} == {
         "RENEW",
         "BACK_OFF",
         "REFUSE",
+        "FULL",
         "DUPLICATE",
         "UNKNOWN",
     }
