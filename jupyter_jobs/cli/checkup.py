@@ -17,12 +17,13 @@ from jupyter_jobs.appsync.auth import Auth
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs.profiles import OPERATIONS, PROFILES, Profile
-from jupyter_jobs.jobs.settings import SETTINGS, Rank, Settings
+from jupyter_jobs.jobs.settings import SETTINGS, Rank, Settings, Stated
 
 __all__ = [
     "PACKAGES",
     "Finding",
     "Mark",
+    "file",
     "notebook_config",
     "package",
     "proxy",
@@ -111,32 +112,33 @@ def notebook_config() -> Mapping[str, Any]:
 
 def settings(found: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Tell each setting, where it comes from, and what looks like one and is none."""
-    for name, setting in SETTINGS.items():
-        stated = found.stated.get(name)
-        if stated is None:
-            yield Finding(Mark.NOTE, name, "not set")
-        else:
-            shown = "set" if setting.is_secret else _shown(name, stated.value)
-            yield Finding(Mark.NOTE, name, f"{shown}, from {stated.source}")
-    endpoint = found.stated.get("endpoint")
-    if endpoint is not None and endpoint.rank is not Rank.FILE and "amplify" in found.stated:
+    for name in SETTINGS:
+        text = _told(name, found.stated[name]) if name in found.stated else "not set"
+        yield Finding(Mark.NOTE, name, text)
+    endpoint, amplify = found.stated.get("endpoint"), found.stated.get("amplify")
+    if endpoint is not None and amplify is not None:
         text = (
             f"the file is not read, for {endpoint.place} names an endpoint: leave one of them out"
         )
         yield Finding(Mark.ODD, "amplify", text)
-    if endpoint is None and (waiting := sorted(set(found.stated) - {"ca"})):
+    waiting = sorted(set(found.stated) - {"ca"})
+    if waiting and endpoint is None and amplify is None:
         places = ", ".join(found.stated[name].place for name in waiting)
-        yield Finding(
-            Mark.ODD,
-            "endpoint",
-            f"nothing names one, so {places} has no effect: set JUPYTER_JOBS_ENDPOINT to the GraphQL URL",
-        )
+        text = f"nothing names one, so {places} has no effect: set JUPYTER_JOBS_ENDPOINT to the GraphQL URL"
+        yield Finding(Mark.ODD, "endpoint", text)
     for name in sorted(environ):
         if name.startswith(_PREFIX) and name not in _VARIABLES:
             words = [known.removeprefix(_PREFIX) for known in _VARIABLES]
             if near := get_close_matches(name.removeprefix(_PREFIX), words, n=1):
                 text = f"{name} has no effect; did you mean {_PREFIX}{near[0]}?"
                 yield Finding(Mark.ODD, "environment", text)
+
+
+def file(found: Settings) -> Iterator[Finding]:
+    """Tell what comes from the Amplify file."""
+    for name, stated in found.stated.items():
+        if stated.rank is Rank.FILE:
+            yield Finding(Mark.NOTE, name, _told(name, stated))
 
 
 def proxy(endpoint: Endpoint, proxies: Mapping[str, str] | None = None) -> str:
@@ -198,6 +200,11 @@ def _misfits(introspection: Mapping[str, Any], profile: Profile) -> dict[str, st
     documents = {**profile.documents, **profile.updates}
     wrong = {name: validate(known, parse(document)) for name, document in documents.items()}
     return {name: f"{errors[0].message}" for name, errors in wrong.items() if errors}
+
+
+def _told(name: str, stated: Stated) -> str:
+    shown = "set" if SETTINGS[name].is_secret else _shown(name, stated.value)
+    return f"{shown}, from {stated.source}"
 
 
 def _shown(name: str, value: Any) -> str:

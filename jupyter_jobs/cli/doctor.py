@@ -30,6 +30,7 @@ from jupyter_jobs.errors import (
     WireError,
 )
 from jupyter_jobs.jobs.embedded import find_backend
+from jupyter_jobs.jobs.settings import resolve
 from jupyter_jobs.jobs.target import Target, find_target, read_settings
 
 __all__ = ["doctor"]
@@ -68,8 +69,10 @@ async def _findings(arguments: Mapping[str, Any]) -> AsyncGenerator[Finding, Non
         yield finding
     try:
         config = checkup.notebook_config()
+        for finding in checkup.settings(resolve(arguments, os.environ, config), os.environ):
+            yield finding
         settings = read_settings(arguments, config)
-        for finding in checkup.settings(settings, os.environ):
+        for finding in checkup.file(settings):
             yield finding
         if settings.value("endpoint") is None:
             runs = "runs" if find_backend() else "does not run: it is started, as by JobMonitor()"

@@ -96,6 +96,16 @@ def test_a_file_that_is_not_read_is_told() -> None:
     assert odd.startswith("amplify: the file is not read, for JUPYTER_JOBS_ENDPOINT names")
 
 
+def test_what_comes_from_a_file_is_told() -> None:
+    values = {"endpoint": "https://example.com/graphql", "api_key": SECRET}
+    found = resolve({"amplify": "amplify_outputs.json"}, {}, {}).with_file(values, "outputs.json")
+
+    assert {finding.about: finding.text for finding in checkup.file(found)} == {
+        "endpoint": "https://example.com/graphql, from outputs.json",
+        "api_key": "set, from outputs.json",
+    }
+
+
 def test_settings_that_wait_for_an_endpoint_are_told() -> None:
     found = resolve({}, {"JUPYTER_JOBS_AUTH": "iam"}, {"region": "eu-west-1"})
 

@@ -1,13 +1,17 @@
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+import trustme
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.client import AppSyncClient
+from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.cli import doctor, main
 from jupyter_jobs.cli.checkup import Mark
 from jupyter_jobs.jobs.embedded import find_backend
@@ -222,7 +226,44 @@ def test_settings_that_cannot_work_end_it_at_once(
     assert "ping" not in lines
 
 
-def test_a_profile_that_does_not_fit_is_told(look: Look, named: RunningBackend) -> None:
+def test_a_file_that_amplify_wrote_is_followed(
+    look: Look, named: RunningBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUPYTER_JOBS_ENDPOINT")
+    file = tmp_path / "amplify_outputs.json"
+    code, lines = look("--amplify", str(file))
+    assert (code, lines["amplify"]) == (
+        1,
+        [("·", f"{file} (there is no such file), from argument")],
+    )
+    assert wrong(lines)[0][0] == "target"
+
+    file.write_text(
+        json.dumps({"data": {"url": named.http, "default_authorization_type": "API_KEY"}})
+    )
+    code, lines = look("--amplify", str(file))
+    assert (code, wrong(lines)) == (0, [])
+    assert lines["endpoint"][1] == ("·", f"{named.http}, from amplify_outputs.json")
+
+
+async def test_a_certificate_that_nobody_trusts_is_told(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    async with RawHttp(act(answer(200, b"healthy")), tls=context) as server:
+        endpoint = Endpoint.parse(f"https://127.0.0.1:{server.port}/graphql")
+        trusting = replace(endpoint, ca=str(tmp_path / "ca.pem"))
+        auth = ApiKeyAuth(KEY)
+
+        [wrong] = [finding async for finding in doctor.try_ping(Target(endpoint, auth))]
+        [good] = [finding async for finding in doctor.try_ping(Target(trusting, auth))]
+    assert wrong.mark is Mark.WRONG
+    assert "name its PEM file with ca= or JUPYTER_JOBS_CA_BUNDLE" in wrong.text
+    assert good.mark is Mark.GOOD
+
+
+def test_a_profile_that_says_less_is_enough(look: Look, named: RunningBackend) -> None:
     code, lines = look("--profile", "seed")
 
     assert code == 0
