@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.errors import (
     ConnectionLost,
+    JobsError,
     RemoteProtocolError,
     RequestRefused,
     RequestTimedOut,
@@ -245,24 +246,32 @@ class JobApi:
             return self._read(call, data, began)
 
     async def drive(self, exchange: Generator[Call[Any], Any, T]) -> T:
-        """Run the calls that an exchange asks for, one after the other."""
-        answer = None
+        """Run the calls that an exchange asks for, one after the other; it may go on after an error."""
+        answer: Any = None
         while True:
             try:
-                call = exchange.send(answer)
+                fails = isinstance(answer, JobsError)
+                call = exchange.throw(answer) if fails else exchange.send(answer)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
-            answer = await self.run(call)
+            try:
+                answer = await self.run(call)
+            except JobsError as error:
+                answer = error
 
     def drive_sync(self, exchange: Generator[Call[Any], Any, T]) -> T:
         """As `drive`, on the calling thread."""
-        answer = None
+        answer: Any = None
         while True:
             try:
-                call = exchange.send(answer)
+                fails = isinstance(answer, JobsError)
+                call = exchange.throw(answer) if fails else exchange.send(answer)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
-            answer = self.run_sync(call)
+            try:
+                answer = self.run_sync(call)
+            except JobsError as error:
+                answer = error
 
     def _asked(self, call: Call[Any]) -> tuple[str, Mapping[str, Any], bool]:
         """Return document, variables, and whether it may be repeated."""

@@ -11,6 +11,7 @@ from jupyter_jobs.errors import InvalidJob
 from jupyter_jobs.jobs.model import WIRE_NAMES
 
 __all__ = [
+    "DOCUMENT_LIMIT",
     "EVENT_LIMIT",
     "EVENT_ROOM",
     "PARAMS_LIMIT",
@@ -31,6 +32,9 @@ PARAMS_LIMIT = 100 * 1024
 
 PAYLOAD_LIMIT = 32 * 1024 * 1024
 """Bytes of what only the backend keeps."""
+
+DOCUMENT_LIMIT = 1_000_000
+"""Bytes of jobs in one request; AppSync documents none, so this is a modest one."""
 
 _EMPTY: Mapping[str, Any] = dict.fromkeys(WIRE_NAMES.values())
 
