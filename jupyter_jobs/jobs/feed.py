@@ -2,9 +2,9 @@
 
 AppSync replays nothing after a disconnect, keeps no order, and loses events even after `start_ack`
 (aws/aws-appsync-community, thread 405). So the feed subscribes, waits for `start_ack`, then asks; asks again 1 s and
-5 s later, after every reconnect, after an event that it cannot use, and slowly while jobs are live. Merging by version
-makes every repetition harmless. Where the API cannot be asked, nothing can make up for an event that was lost; that is
-said, and the subscription of a job that is silent for long is renewed.
+5 s later, after every reconnect, after an event that it cannot use, slowly while jobs are live, and very slowly while
+none is. Merging by version makes every repetition harmless. Where the API cannot be asked, nothing can make up for an
+event that was lost; that is said, and the subscription of a job that is silent for long is renewed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ AFTER_POKE = 0.05  # seconds; many unusable events make one question
 WHILE_LIVE = 30.0  # seconds between questions while jobs are live
 WITHOUT_EVENTS = 5.0  # the same, when a subscription was refused
 RETRY_CAP = 30.0  # seconds, the longest wait after a failed question
-SILENCE = 300.0  # seconds, how long silence about a live job is believed
+SILENCE = 300.0  # seconds, how long silence about a job, or about all, is believed
 
 
 class JobFeed:
@@ -45,7 +45,7 @@ class JobFeed:
         reconciler: The questions, and the store that the answers and events go to.
         group: Which jobs to follow.
         tasks: Where its task runs.
-        subscription_timeout: Seconds of silence about a live job after which it is asked for, or its subscription
+        subscription_timeout: Seconds of silence after which the jobs are asked for, or a live job's subscription
             renewed where the API cannot be asked.
         on_change: `problem` has changed.
         on_heard: An event told of the job of that id; called before the store takes it in.
@@ -84,6 +84,7 @@ class JobFeed:
         )
         self._due: list[float] = []  # when to ask, as a heap
         self._wake = asyncio.Event()
+        self._asked_at = 0.0
         self._failures = 0
         self._failure = ""  # of the last run of questions
         self._told_problem = ""
@@ -205,11 +206,17 @@ class JobFeed:
         await self._sleep(None if since is None else since + self._silence - now)
 
     async def _rest(self, until_due: float | None) -> None:
-        """Wait for the next question's time; without one, for the slow rhythm, which only live jobs have."""
+        """Wait for the next question's time; without one, for the slow rhythm of live jobs, and a slower one of none.
+
+        Without events a new job would never be heard of, and all that told of one may have been lost.
+        """
         rhythm = WITHOUT_EVENTS if self._subscriptions.refused else min(WHILE_LIVE, self._silence)
         timeout = min(until_due if until_due is not None else rhythm, rhythm)
         woken = await self._sleep(timeout * random.uniform(1, 1.1))
-        if not woken and until_due is None and self._store.has_live:
+        if woken or until_due is not None:
+            return
+        believed = self._tasks.loop.time() - self._asked_at < self._silence
+        if self._subscriptions.refused or self._store.has_live or not believed:
             self._ask(0.0)
 
     async def _sleep(self, timeout_s: float | None) -> bool:
@@ -222,7 +229,7 @@ class JobFeed:
         return True
 
     async def _reconcile(self) -> None:
-        began = self._tasks.loop.time()
+        began = self._asked_at = self._tasks.loop.time()
         try:
             found = await self._api.drive(self._reconciler.calls())
         except JobsError as error:

@@ -123,10 +123,10 @@ async def test_a_backend_that_is_away_at_the_start_is_asked_again(
 
 
 @asynccontextmanager
-async def fed(wire: Wire) -> AsyncIterator[JobFeed]:
+async def fed(wire: Wire, **options: Any) -> AsyncIterator[JobFeed]:
     """A feed over that wire that has asked once."""
     tasks = Tasks(asyncio.get_running_loop())
-    fed = JobFeed(JobApi(wire), Reconciler(JobStore(), "g"), "g", tasks)
+    fed = JobFeed(JobApi(wire), Reconciler(JobStore(), "g"), "g", tasks, **options)
     fed.start()
     try:
         await fed.ready()
@@ -220,6 +220,30 @@ async def test_a_refused_subscription_is_replaced_by_questions(
         await wire.until_asked(len(wire.asked) + 1)
         await asyncio.sleep(0)
         assert feed_.problem == ""
+
+
+async def test_new_jobs_are_heard_of_without_events_though_no_job_is_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed, "WITHOUT_EVENTS", 0.01)
+    wire = Wire(job("j1", status="SUCCEEDED"))
+    async with fed(wire) as feed_:
+        wire.end(SubscriptionRefused("no such subscription"))
+        await wire.until_asked(4)
+        wire.jobs["j2"] = job("j2")
+        await wire.until_asked(len(wire.asked) + 2)
+
+        assert "j2" in feed_._store
+
+
+async def test_silence_about_all_jobs_is_not_believed_for_ever() -> None:
+    wire = Wire(job("j1", status="SUCCEEDED"))
+    async with fed(wire, subscription_timeout=0.05) as feed_:
+        wire.jobs["j2"] = job("j2")  # and all events about it are lost
+        await wire.until_asked(2)
+        await asyncio.sleep(0)
+
+        assert "j2" in feed_._store
 
 
 async def test_without_events_and_live_jobs_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
