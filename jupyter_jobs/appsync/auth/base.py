@@ -153,8 +153,10 @@ def _explain(exc: Exception, attempt: Attempt) -> Exception:
     if isinstance(exc, ConfigurationError | Unauthorized):
         return exc
     host = attempt.endpoint.host
+    said = redact(str(exc)).rstrip(".")
+    reason = type(exc).__name__ + (f": {said}" if said else "")
     return Unauthorized(
-        f"no credentials for {host}: asking for them raised {type(exc).__name__}: {redact(str(exc))}",
+        f"no credentials for {host}: the function in auth= raised {reason}; mend it or log in anew, then reconnect",
         host=host,
     )
 
