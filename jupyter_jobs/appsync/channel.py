@@ -43,7 +43,9 @@ AUTH_POLL_S = 60.0
 """How often it is looked whether there are other credentials, after they were refused."""
 RECYCLE_BACKOFF = Backoff(base_s=60.0, cap_s=900.0)
 """An hour is left when the first attempt to replace an old socket fails."""
-_ADVICE = "check the key or token in auth=, then monitor.reconnect()"
+_ADVICE = (
+    "check the key or token, then monitor.reconnect(), or monitor.reconnect(auth=…) with another"
+)
 
 
 class Owner(Protocol):
@@ -165,8 +167,9 @@ class Channel:
             log.info("%s: asking for fresh credentials, for %s", host, reason)
             self._tell(ConnectionState.RECONNECTING, reason)
         elif lost.consequence in (Consequence.RENEW, Consequence.REFUSE):
-            log.error("%s refused the connection for good: %s; %s", host, reason, _ADVICE)
-            self._tell(ConnectionState.AUTH_FAILED, f"{reason}; {_ADVICE}")
+            reason = f"{reason.rstrip('.')}; {_ADVICE}"
+            log.error("%s refused the connection for good: %s", host, reason)
+            self._tell(ConnectionState.AUTH_FAILED, reason)
             while not await self._wait(AUTH_POLL_S):
                 if await self._door.has_other_credentials():
                     break
