@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.asyncio.server import ServerConnection as WebSocket
 
-from jupyter_jobs.appsync import backoff, link
+from jupyter_jobs.appsync import backoff, link, shared
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, TokenAuth, TokenVerifier
 from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.client import AppSyncClient, Timing
 from jupyter_jobs.appsync.protocol import Stale
+from jupyter_jobs.appsync.shared import SharedConnection
+from jupyter_jobs.appsync.subscription import Subscription
 from jupyter_jobs.errors import ConfigurationError, SubscriptionRefused, Unauthorized
 from tests.support.recorder import Recorder, link_of
 from tests.support.server import KEY, FakeAppSync, Peer, Start
@@ -553,3 +555,110 @@ async def test_what_happens_to_the_connection_is_in_the_log(
     assert "next attempt in 0.0 s" in lines[2]
     assert lines[4].endswith("nobody subscribes")
     await story.client.aclose()
+
+
+async def test_what_the_first_connection_has_no_room_for_goes_to_a_further_one(
+    waits: list[float],
+) -> None:
+    async with FakeAppSync(max_subscriptions=4) as server:
+        story = Story(server, ApiKeyAuth(KEY))
+        subscriptions = [story.told.subscribe(story.client) for _ in range(10)]
+        await story.until_started(10)
+
+        assert story.told.ended == []
+        assert sorted(len(peer.machine.subscriptions) for peer in server.peers) == [2, 4, 4]
+        assert story.client.status.state == "connected"
+        for subscription in subscriptions[:-1]:
+            subscription.close()
+        for peer in server.peers[:2]:
+            await peer.websocket.wait_closed()
+        await server.peers[2].publish(EVENT)
+        await story.told.until(lambda: story.told.data)
+        assert story.client.status.state == "connected"
+        await story.client.aclose()
+
+
+async def test_a_hundred_and_one_subscriptions_have_two_connections(story: Story) -> None:
+    for _ in range(101):
+        story.told.subscribe(story.client)
+    await story.until_started(101)
+
+    assert [len(peer.machine.subscriptions) for peer in story.server.peers] == [100, 1]
+
+
+async def test_a_server_that_holds_none_at_all_refuses_them_without_a_loop() -> None:
+    async with FakeAppSync(max_subscriptions=0) as server:
+        story = Story(server, ApiKeyAuth(KEY))
+        for _ in range(30):
+            story.told.subscribe(story.client)
+        await story.told.until(lambda: len(story.told.ended) == 30)
+
+        assert {type(error) for error in story.told.ended} == {SubscriptionRefused}
+        assert sum(frame["type"] == "start" for peer in server.peers for frame in peer.heard) <= 30
+        assert len(server.peers) <= 2
+        await story.client.aclose()
+
+
+async def test_a_channel_that_is_lost_shows_though_another_is_well(
+    server: FakeAppSync, waits: list[float]
+) -> None:
+    server._machine.update(max_subscriptions=1)
+    story = Story(server, ApiKeyAuth(KEY))
+    story.told.subscribe(story.client)
+    story.told.subscribe(story.client)
+    await story.until_started(2)
+
+    server.peers[1].cut()
+    await story.until_state("reconnecting")
+
+    story.client.reconnect_now()
+    await story.until_started(3)
+    assert story.client.status.state == "connected"
+    await story.client.aclose()
+
+
+async def test_a_state_knows_since_when_it_is(story: Story, waits: list[float]) -> None:
+    began = time.time()
+    story.told.subscribe(story.client)
+    await story.until_started()
+    since = story.client.status.since
+
+    story.server.peers[0].cut()
+    await story.until_state("reconnecting")
+
+    assert began <= since <= story.client.status.since <= time.time()
+    (connected,) = [s for s in story.told.statuses if s.state == "connected"]
+    assert connected.since == since
+
+
+async def test_a_machine_that_slept_is_noticed_by_its_clocks(
+    server: FakeAppSync, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "LOOK_EVERY_S", 0.02)
+    slept = 0.0
+    connection = SharedConnection(
+        server.endpoint,
+        ApiKeyAuth(KEY),
+        TIMING,
+        asyncio.get_running_loop(),
+        wall=lambda: time.time() + slept,
+    )
+    connection.users = 1
+    told = Recorder()
+    connection.observe(told.on_status)
+    subscription = Subscription(
+        connection,
+        "{}",
+        on_started=told.on_started,
+        on_data=told.on_data,
+        on_ended=told.on_ended,
+    )
+    server.upgrade_status = 404
+    connection.add(subscription)
+    await told.until(lambda: connection.status.state == "reconnecting")
+    server.upgrade_status = None
+
+    slept = 3600.0
+
+    await told.until(lambda: told.started)
+    await connection.release()

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+import pytest
+from websockets.asyncio.server import ServerConnection as WebSocket
+from websockets.http11 import Request, Response
+
+from jupyter_jobs.appsync import channel, realtime
+from jupyter_jobs.appsync.auth import ApiKeyAuth, TokenAuth, TokenVerifier
+from jupyter_jobs.appsync.backoff import Backoff
+from jupyter_jobs.appsync.client import AppSyncClient, Timing
+from jupyter_jobs.errors import Unauthorized
+from tests.support.recorder import Recorder, link_of
+from tests.support.server import KEY, FakeAppSync, Peer, Start
+
+AT_ONCE = Backoff(base_s=0.0)
+NEVER = Backoff(base_s=1000.0, multiplier=1.0, cap_s=1000.0)
+
+
+def timing(*, backoff: Backoff = AT_ONCE, recycle_after_s: float = 1e6) -> Timing:
+    return Timing(close_s=0.2, linger_s=0.05, backoff=backoff, recycle_after_s=recycle_after_s)
+
+
+def event(number: int) -> dict[str, object]:
+    return {"data": {"onX": {"id": number}}}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeAppSync]:
+    """An API on this machine."""
+    async with FakeAppSync() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _recycles_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "RECYCLE_BACKOFF", Backoff(base_s=0.01, cap_s=0.01))
+
+
+async def test_an_old_socket_is_replaced_without_a_word_and_without_a_loss(
+    server: FakeAppSync,
+) -> None:
+    told, numbers = Recorder(), itertools.count()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(recycle_after_s=0.2))
+    client.on_status(told.on_status)
+    for _ in range(3):
+        told.subscribe(client)
+    await told.until(lambda: told.started >= 3)
+
+    sent = 0
+    while len(server.peers) < 3:
+        sent = next(numbers)
+        for peer in server.peers:
+            if peer.websocket.state.name == "OPEN":
+                await peer.publish(event(sent))
+        await asyncio.sleep(0.005)
+
+    await told.until(lambda: event(sent) in told.data)
+    heard = {payload["data"]["onX"]["id"] for payload in told.data}
+    assert heard == set(range(sent + 1))
+    assert told.started >= 6
+    assert told.states == ["connecting", "connected"]
+    await server.peers[0].websocket.wait_closed()
+    await client.aclose()
+
+
+async def test_the_old_socket_stays_until_all_is_started_on_the_new_one(
+    server: FakeAppSync,
+) -> None:
+    told = Recorder()
+    waiting: list[tuple[Peer, Start]] = []
+
+    def decide(peer: Peer, start: Start) -> None:
+        if peer is server.peers[0] or len(peer.starts) == 1:
+            peer.machine.accept(start.id)
+        else:
+            waiting.append((peer, start))
+
+    server.on_start = decide
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(recycle_after_s=0.1))
+    told.subscribe(client)
+    told.subscribe(client)
+    await told.until(lambda: told.started == 3)
+    await server.until(lambda: waiting)
+
+    await server.peers[0].publish(event(1))
+    await told.until(lambda: told.data.count(event(1)) == 2)
+    first = link_of(client)
+    peer, start = waiting[0]
+    peer.machine.accept(start.id)
+    await peer.flush()
+    await told.until(lambda: told.started == 4)
+    await server.peers[0].websocket.wait_closed()
+
+    assert link_of(client) is not first
+    await client.aclose()
+
+
+async def test_what_comes_while_a_socket_is_replaced_is_started_on_both(
+    server: FakeAppSync,
+) -> None:
+    told, late = Recorder(), Recorder()
+    waiting: list[Start] = []
+    server.on_start = lambda peer, start: (
+        peer.machine.accept(start.id)
+        if peer is server.peers[0] or "late" in start.data
+        else waiting.append(start)
+    )
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(recycle_after_s=0.1))
+    told.subscribe(client)
+    await server.until(lambda: waiting)
+
+    subscription = late.subscribe(client, id="late")
+    await late.until(lambda: late.started == 2)
+    subscription.close()
+    await server.until(lambda: all(peer.heard[-1]["type"] == "stop" for peer in server.peers))
+
+    assert late.ended == [None]
+    await client.aclose()
+
+
+async def test_an_old_socket_stays_while_there_is_no_new_one(server: FakeAppSync) -> None:
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(recycle_after_s=0.1))
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+    refused = 0
+
+    async def refuse(websocket: WebSocket) -> None:
+        nonlocal refused
+        refused += 1
+        await websocket.close()
+
+    server.talk = refuse
+    await server.until(lambda: refused >= 2)
+    await server.peers[0].publish(event(1))
+    await told.until(lambda: told.data)
+    server.talk = None
+
+    await told.until(lambda: told.started == 2)
+    assert told.states == ["connecting", "connected"]
+    await client.aclose()
+
+
+async def test_a_new_socket_takes_over_at_once_when_the_old_one_dies(server: FakeAppSync) -> None:
+    told, waiting = Recorder(), []
+    server.on_start = lambda peer, start: (
+        peer.machine.accept(start.id) if len(server.peers) == 1 else waiting.append((peer, start))
+    )
+    client = AppSyncClient(
+        server.endpoint, ApiKeyAuth(KEY), timing=timing(backoff=NEVER, recycle_after_s=0.1)
+    )
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    await server.until(lambda: waiting)
+    second = client._shared._channels[0]._successor
+
+    server.peers[0].cut()
+    await server.peers[0].websocket.wait_closed()
+    peer, start = waiting[0]
+    peer.machine.accept(start.id)
+    await peer.flush()
+    await told.until(lambda: told.started == 2)
+
+    assert link_of(client) is second
+    assert told.states == ["connecting", "connected"]
+    await client.aclose()
+
+
+async def test_waking_ends_the_wait_for_the_network(server: FakeAppSync) -> None:
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(backoff=NEVER))
+    client.on_status(told.on_status)
+    server.upgrade_status = 404
+    told.subscribe(client)
+    await told.until(lambda: client.status.state == "reconnecting")
+    server.upgrade_status = None
+
+    client._shared._channels[0].wake()
+
+    await told.until(lambda: told.started)
+    await client.aclose()
+
+
+async def test_waking_finds_a_dead_peer_soon(
+    server: FakeAppSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(realtime, "GRACE_S", 0.01)
+    monkeypatch.setattr(realtime, "PROBE_S", 0.1)
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing())
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+    server.peers[0].websocket.transport.pause_reading()
+
+    client._shared._channels[0].wake()
+
+    await told.until(lambda: told.started == 2)
+    assert "a ping was not answered within 0.1 s" in {s.error for s in told.statuses}
+    await client.aclose()
+
+
+async def test_waking_leaves_a_live_peer_alone(
+    server: FakeAppSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(realtime, "GRACE_S", 0.01)
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing())
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+
+    client._shared._channels[0].wake()
+    await link_of(client)._pump._probe
+
+    assert len(server.peers) == 1
+    assert client.status.state == "connected"
+    await client.aclose()
+
+
+async def test_other_credentials_end_the_wait_after_refused_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(channel, "AUTH_POLL_S", 0.01)
+    tokens, asked = ["old"], asyncio.Semaphore(0)
+
+    def token() -> str:
+        asked.release()
+        return tokens[0]
+
+    async with FakeAppSync(verifier=TokenVerifier(lambda token: token == "new")) as server:
+        told = Recorder()
+        client = AppSyncClient(server.endpoint, TokenAuth(token), timing=timing())
+        client.on_status(told.on_status)
+        told.subscribe(client)
+        await told.until(lambda: client.status.state == "auth_failed")
+        for _ in range(6):
+            await asked.acquire()
+        assert len(server.peers) == 2
+        assert "then monitor.reconnect()" in client.status.error
+
+        tokens[0] = "new"
+        await told.until(lambda: told.started)
+
+        assert len(server.peers) == 3
+        await client.aclose()
+
+
+async def test_fresh_credentials_are_asked_for_as_such(server: FakeAppSync) -> None:
+    class Auth:
+        identity = "renewing"
+
+        def __init__(self) -> None:
+            self.renewed: list[bool] = []
+
+        def headers(self, attempt: object) -> dict[str, str]:
+            self.renewed.append(attempt.renew)
+            return {"Authorization": "new" if attempt.renew else "old"}
+
+    server.verifier = TokenVerifier(lambda token: token == "new")
+    told, auth = Recorder(), Auth()
+    client = AppSyncClient(server.endpoint, auth, timing=timing())
+
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+
+    # The connection, then the start.
+    assert auth.renewed == [False, True, False, True]
+    await client.aclose()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_server_that_asks_for_time_gets_it(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(self: FakeAppSync, websocket: WebSocket, request: Request) -> Response:
+        response = websocket.respond(HTTPStatus(status), "busy")
+        response.headers["Retry-After"] = "500"
+        return response
+
+    monkeypatch.setattr(FakeAppSync, "_process_request", busy)
+    async with FakeAppSync() as server:
+        told = Recorder()
+        client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing())
+        client.on_status(told.on_status)
+        told.subscribe(client)
+        await told.until(lambda: client.status.state == "reconnecting")
+
+        assert f"HTTP {status}" in client.status.error
+        assert client.status.retry_at is not None
+        assert client.status.retry_at - client.status.since > 400
+        await client.aclose()
+
+
+async def test_a_socket_that_the_server_closes_is_replaced_whatever_its_code(
+    server: FakeAppSync, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="jupyter_jobs.appsync")
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing())
+    told.subscribe(client)
+
+    for number, code in enumerate((1000, 1001, 1008, 1011, 3001, 4401), start=1):
+        await told.until(lambda: told.started == number)  # noqa: B023  awaited here
+        await server.peers[-1].websocket.close(code)
+
+    await told.until(lambda: told.started == 7)
+    assert "4401" in caplog.text
+    await client.aclose()
+
+
+async def test_a_start_that_stays_refused_leaves_the_socket_to_the_others(
+    server: FakeAppSync,
+) -> None:
+    tokens = itertools.chain(["good", "good", "bad", "bad"], itertools.repeat("good"))
+    server.verifier = TokenVerifier(lambda token: token == "good")
+    told, refused = Recorder(), Recorder()
+    client = AppSyncClient(server.endpoint, TokenAuth(lambda: next(tokens)), timing=timing())
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+
+    refused.subscribe(client)
+    await refused.until(lambda: refused.ended)
+    await server.peers[0].publish(event(1))
+    await told.until(lambda: told.data)
+
+    assert isinstance(refused.ended[0], Unauthorized)
+    assert len(server.peers) == 1
+    assert len(server.starts) == 3
+    await client.aclose()
