@@ -7,6 +7,7 @@ sends need not be JSON, so the status decides before the body does.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,11 @@ from jupyter_jobs.appsync.messages import loads
 from jupyter_jobs.errors import RequestRefused, ServerFault, Throttled, Unauthorized, WireError
 
 __all__ = ["read_answer", "read_retry_after"]
+
+_UNAUTHORIZED = re.compile(
+    "Unauthorized|UnrecognizedClient|InvalidSignature|IncompleteSignature|ExpiredToken|MissingAuthenticationToken"
+)
+"""Parts of what the service calls refused credentials; all but the first are said of AWS signatures, with a 403."""
 
 
 def read_answer(
@@ -52,7 +58,11 @@ def _meaning(
     facts: dict[str, Any] = {"host": host, "request_id": headers.get("x-amzn-requestid")}
     said = "; ".join(str(error.get("message") or error.get("errorType")) for error in errors)
     wait_s = read_retry_after(headers.get("retry-after"))
-    if status == 401 or (status != 200 and _names(errors, "UnauthorizedException")):
+    kinds = [
+        headers.get("x-amzn-errortype", ""),
+        *(str(error.get("errorType")) for error in errors),
+    ]
+    if status == 401 or (status != 200 and any(map(_UNAUTHORIZED.search, kinds))):
         return Unauthorized(
             f"{host} refused the credentials: {said.rstrip('.') or 'no reason given'}; check the key or token in auth=",
             **facts,
@@ -108,10 +118,6 @@ def _errors(found: Any) -> list[dict[str, Any]]:
         for error in listed
         if isinstance(error, dict)
     ]
-
-
-def _names(errors: list[dict[str, Any]], kind: str) -> bool:
-    return any(kind in str(error.get("errorType")) for error in errors)
 
 
 def _place(location: str | None) -> str:

@@ -101,7 +101,9 @@ def _split(url: str, scheme: str, what: str) -> SplitResult:
     path = parts.path.rstrip("/")
     if not path:
         raise ConfigurationError(f"{what} of {hostname} has no path; it usually ends in /graphql")
-    return parts._replace(netloc=parts.netloc.lower(), path=path)
+    # The default port is not part of the `Host` header, which credentials are signed for.
+    default = ":443" if parts.scheme == secure else ":80"
+    return parts._replace(netloc=parts.netloc.lower().removesuffix(default), path=path)
 
 
 def is_loopback(hostname: str) -> bool:

@@ -32,6 +32,8 @@ ENDPOINT = Endpoint.parse("https://api.example.com/graphql")
         (400, b'{"errors":[{"errorType":"UnauthorizedException"}]}', Unauthorized, "auth="),
         (401, b"", Unauthorized, "no reason given"),
         (401, b'{"errors":[{"message":"Token has expired."}]}', Unauthorized, "has expired"),
+        (403, b'{"errors":[{"errorType":"UnrecognizedClientException"}]}', Unauthorized, "auth="),
+        (403, b'{"errors":[{"errorType":"InvalidSignatureException"}]}', Unauthorized, "auth="),
         (403, b"<html>blocked</html>", RequestRefused, "HTTP 403.*firewall"),
         (404, b"not found", RequestRefused, "HTTP 404.*/graphql"),
         (429, b"slow down", Throttled, "too many requests"),
@@ -58,6 +60,13 @@ def test_each_answer_means_one_error(
 
     assert type(raised.value) is error
     assert (raised.value.host, raised.value.request_id) == ("api.example.com", "r-1")
+
+
+def test_a_signature_that_is_refused_is_known_by_its_header_too() -> None:
+    headers = {"x-amzn-errortype": "InvalidSignatureException"}
+
+    with pytest.raises(Unauthorized, match="check the key or token"):
+        read_answer(ENDPOINT, 403, headers, b"")
 
 
 def test_a_refusal_keeps_what_the_service_said() -> None:

@@ -56,6 +56,13 @@ def test_authorization_speaks_of_the_graphql_host_with_its_port() -> None:
     assert Endpoint.parse("http://localhost:8000/graphql").host == "localhost:8000"
 
 
+@pytest.mark.parametrize(
+    "url", ["https://api.example.com:443/graphql", "http://localhost:80/graphql"]
+)
+def test_a_port_that_the_host_header_leaves_out_is_left_out(url: str) -> None:
+    assert ":" not in Endpoint.parse(url).host
+
+
 def test_a_realtime_url_that_is_given_is_taken_as_it_is() -> None:
     endpoint = Endpoint.parse(
         f"https://{ID}.appsync-api.us-iso-east-1.c2s.ic.gov/graphql", "wss://rt.example.com/ws"

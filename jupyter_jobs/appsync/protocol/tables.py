@@ -108,9 +108,15 @@ ERRORS: Sequence[tuple[str, str, Consequence]] = (
     ("LimitExceeded", "", Consequence.BACK_OFF),
     ("MaxSubscriptionsReached", "", Consequence.FULL),
     ("DuplicatedOperation", "", Consequence.DUPLICATE),
+    # A clock is wrong, as for a moment after a sleep; each attempt is signed anew.
+    ("", "Signature expired", Consequence.BACK_OFF),
+    ("", "Signature not yet current", Consequence.BACK_OFF),
     ("Unauthorized", "Permission denied", Consequence.REFUSE),
     ("Unauthorized", "Not Authorized to access", Consequence.REFUSE),
     ("Unauthorized", "", Consequence.RENEW),
+    # What is wrong with an AWS signature; in a request's answer, these are types of their own.
+    ("BadRequest", "signature we calculated", Consequence.RENEW),
+    ("BadRequest", "security token included", Consequence.RENEW),
     ("BadRequest", "", Consequence.REFUSE),
     ("UnsupportedOperation", "", Consequence.REFUSE),
     # What the service says of a document or a filter comes without a type.
