@@ -142,7 +142,7 @@ def show(args: argparse.Namespace) -> int:
 def logs(args: argparse.Namespace) -> int:
     """Print what a job has printed, its standard error on ours."""
     with _api(args) as api:
-        lines = api.drive_sync(calls.read_log(_find(api, args)["id"], args.tail))
+        lines = api.drive_sync(calls.read_log(_id(api, args), args.tail))
     for line in lines:
         stream = sys.stderr if line["stream"] == "stderr" else sys.stdout
         print(_plain(line["text"]), file=stream)
@@ -152,7 +152,7 @@ def logs(args: argparse.Namespace) -> int:
 def cancel(args: argparse.Namespace) -> int:
     """Ask for a job's end and print the state it is in."""
     with _api(args) as api:
-        job = Job.from_wire(api.run_sync(calls.cancel(_find(api, args)["id"])))
+        job = Job.from_wire(api.run_sync(calls.cancel(_id(api, args))))
     print(job.status.word)
     return 0
 
@@ -193,6 +193,11 @@ def _parameter(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _id(api: JobApi, args: argparse.Namespace) -> str:
+    """Return the id that is meant; the word itself where the API cannot be asked."""
+    return str(_find(api, args)["id"]) if api.profile.has("getJob") else str(args.job)
 
 
 def _find(api: JobApi, args: argparse.Namespace) -> calls.Body:

@@ -297,6 +297,23 @@ def test_a_reader_that_has_seen_enough_causes_no_complaint(
     assert ran.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["cancel", "job-1"], "this API has no cancelJob: a job runs to its own end"),
+        (["logs", "job-1"], "this API has no jobLogs: what jobs print cannot be read"),
+        (["show", "job-1"], "this API has no getJob: what is not told by an event stays unknown"),
+        (["list"], "this API has no listJobs: it cannot tell which jobs there are"),
+        (["list", "--profile", "nobody's"], 'there is no profile "nobody\'s"; choose one of'),
+    ],
+)
+def test_what_an_api_cannot_do_is_said(waits: Run, command: list[str], said: str) -> None:
+    code, out, err = waits(*command[:1], "--profile", "seed", *command[1:])
+
+    assert (code, out) == (1, "")
+    assert err.startswith(f"jupyter-jobs: {said}")
+
+
 def test_serve_tells_where_it_is_and_ends_well(tmp_path: Path) -> None:
     with running_backend(tmp_path / "jobs") as backend:  # it has read the line of JSON
         assert backend.request("/stats")["connections"] == 0
