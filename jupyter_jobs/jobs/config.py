@@ -27,8 +27,8 @@ class JobConfig:
             0 and this, so that many clients do not come back in step.
         reconnect_backoff_multiplier: How much longer each further wait may be.
         max_reconnect_delay: The longest that a wait may grow to.
-        subscription_timeout: Silence about a live job after which it is asked for; where the API has no such query,
-            its subscription is renewed.
+        subscription_timeout: Silence after which the jobs are asked for, every 30 s at the latest while one is live;
+            where the API has no such query, the subscription of a live job is renewed.
 
     Raises:
         ConfigurationError: A value that cannot work, by name.
