@@ -7,11 +7,14 @@ nbclient, papermill and nbval drop widget messages whose parent is a finished ce
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 __all__ = ["Tasks", "call_soon", "loop_thread"]
 
@@ -28,6 +31,7 @@ class Tasks:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._tasks: set[asyncio.Task[Any]] = set()
+        _all.add(self)
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
         """Start a coroutine in an empty context; a failure is logged with its traceback."""
@@ -47,6 +51,19 @@ class Tasks:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the background task %s failed", task.get_name(), exc_info=error)
+
+
+_all: WeakSet[Tasks] = WeakSet()
+_LEAVE_WITHIN_S = 2.0
+
+
+@atexit.register
+def _end_what_was_left() -> None:
+    """End the tasks of a loop that just stopped, as a kernel's does, before Python destroys them with noise."""
+    for tasks in tuple(_all):
+        if tasks._tasks and not tasks.loop.is_closed() and not tasks.loop.is_running():
+            with suppress(Exception):
+                tasks.loop.run_until_complete(asyncio.wait_for(tasks.cancel(), _LEAVE_WITHIN_S))
 
 
 def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: Any) -> None:

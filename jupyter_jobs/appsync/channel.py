@@ -207,9 +207,10 @@ class Channel:
                     break
                 link = self._link
         finally:
-            recycler.cancel()
-            for left in self._links():
-                left.running.cancel()
+            if not self._loop.is_closed():
+                recycler.cancel()
+                for left in self._links():
+                    left.running.cancel()
             self._link = self._successor = None
         if link.running.cancelled() or link.running.exception() is not None:
             return Lost("an accident in its task"), 0.0

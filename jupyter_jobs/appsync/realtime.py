@@ -188,13 +188,13 @@ class Pump:
         finally:
             # No await from here on: an interrupt of the user's may be on its way out, and is not to be held up.
             self.connection.close()
-            self._deadline.set(None)
-            self._pong_due.set(None)
-            writer.cancel()
-            pinger.cancel()
-            if self._probe is not None:
-                self._probe.cancel()
-            self._websocket.transport.abort()
+            if not self._loop.is_closed():  # else all that is left went with it
+                self._deadline.set(None)
+                self._pong_due.set(None)
+                for task in (writer, pinger, self._probe):
+                    if task is not None:
+                        task.cancel()
+                self._websocket.transport.abort()
 
     def settle(self, events: list[ClientEvent]) -> None:
         """Pass on what the connection told, send what it wants sent, and mind its deadline.

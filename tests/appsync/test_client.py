@@ -269,3 +269,98 @@ async def test_no_thread_is_left_behind(server: FakeAppSync) -> None:
 
     left = set(threading.enumerate()) - before
     assert [t.name for t in left if not t.name.startswith("asyncio_")] == []
+
+
+async def test_other_credentials_move_all_that_is_subscribed(server: FakeAppSync) -> None:
+    server.verifier = ApiKeyVerifier([KEY, "other"])
+    recorder, stays = Recorder(), Recorder()
+    client, neighbour = make(server), make(server)
+    client.on_status(recorder.on_status)
+    recorder.subscribe(client)
+    stays.subscribe(neighbour)
+    await recorder.until(lambda: recorder.started)
+    await stays.until(lambda: stays.started)
+
+    client.reauthorize(ApiKeyAuth("other"))
+    await recorder.until(lambda: recorder.started == 2)
+    await client.execute("query { x }")
+
+    assert server.peers[1].authorization["x-api-key"] == "other"
+    assert server.posts[-1].headers["x-api-key"] == "other"
+    assert recorder.ended == []
+    assert recorder.states == ["connecting", "connected", "connecting", "connected"]
+    assert (stays.started, neighbour.status.state) == (1, "connected")
+    await client.aclose()
+    await neighbour.aclose()
+    assert recorder.states[-1] == "closed"
+
+
+async def test_other_credentials_resume_after_refused_ones(server: FakeAppSync) -> None:
+    recorder = Recorder()
+    client = make(server, key="wrong")
+    client.on_status(recorder.on_status)
+    recorder.subscribe(client)
+    await recorder.until(lambda: client.status.state == "auth_failed")
+
+    client.reauthorize(ApiKeyAuth(KEY))
+
+    await recorder.until(lambda: recorder.started)
+    await client.aclose()
+
+
+async def test_other_credentials_before_the_first_use_are_simply_used(server: FakeAppSync) -> None:
+    client = make(server, key="wrong")
+
+    client.reauthorize(ApiKeyAuth(KEY))
+
+    recorder = Recorder()
+    recorder.subscribe(client)
+    await recorder.until(lambda: recorder.started)
+    with pytest.raises(ConfigurationError, match="auth must be"):
+        client.reauthorize("da2-…")  # type: ignore[arg-type]  # what a user may write
+    await client.aclose()
+
+
+async def test_clients_share_a_connection_whatever_their_timing(server: FakeAppSync) -> None:
+    one, other = Recorder(), Recorder()
+    client = make(server)
+    impatient = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=Timing(linger_s=0.01))
+    one.subscribe(client)
+    other.subscribe(impatient)
+    await one.until(lambda: one.started)
+    await other.until(lambda: other.started)
+
+    assert len(server.peers) == 1
+    await client.aclose()
+    await impatient.aclose()
+
+
+@pytest.mark.parametrize("wrong", [{"max_retries": -1}, {"retry_delay": -0.1}])
+def test_retries_cannot_be_negative(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="0 or more"):
+        AppSyncClient("https://api.example.com/graphql", ApiKeyAuth("k"), **wrong)
+
+
+def test_a_loop_that_just_stops_leaves_no_noise() -> None:
+    program = """
+import asyncio
+from tests.support.recorder import Recorder
+from tests.support.server import KEY, FakeAppSync, in_thread
+from jupyter_jobs.appsync import ApiKeyAuth, AppSyncClient
+
+async def subscribe(endpoint):
+    recorder, client = Recorder(), AppSyncClient(endpoint, ApiKeyAuth(KEY))
+    recorder.subscribe(client)
+    await recorder.until(lambda: recorder.started)
+
+server = FakeAppSync()
+with in_thread(server) as run:
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(subscribe(server.endpoint))
+print("done")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False
+    )
+
+    assert (ended.stdout, ended.stderr) == ("done\n", "")
