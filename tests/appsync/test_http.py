@@ -215,3 +215,22 @@ def test_a_transport_may_move_on_when_its_loop_is_closed(nobody: Endpoint) -> No
     for _ in range(2):
         with pytest.raises(ConnectionLost):
             asyncio.run(transport.execute(QUERY, None, idempotent=False))
+
+
+async def test_a_ping_shows_no_credentials_and_tells_who_answers() -> None:
+    async with RawHttp(act(answer(200, b"healthy")), act(answer(404, b"who?"))) as server:
+        transport = HttpTransport(server.endpoint, ApiKeyAuth(KEY), timeout_s=20)
+
+        assert await transport.ping() == (200, "healthy")
+        assert await transport.ping() == (404, "who?")
+        assert server.requests[0].startswith("get /ping http/1.1\r\n")
+        assert KEY not in "".join(server.requests)
+        await transport.aclose()
+
+
+async def test_a_ping_that_nobody_answers_is_a_lost_connection(nobody: Endpoint) -> None:
+    transport = HttpTransport(nobody, ApiKeyAuth(KEY), timeout_s=20)
+
+    with pytest.raises(ConnectionLost, match=r"127\.0\.0\.1"):
+        await transport.ping()
+    await transport.aclose()

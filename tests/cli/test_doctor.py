@@ -246,6 +246,21 @@ def test_a_file_that_amplify_wrote_is_followed(
     assert lines["endpoint"][1] == ("·", f"{named.http}, from amplify_outputs.json")
 
 
+def test_the_configuration_of_notebooks_counts_too(
+    look: Look, external_backend: RunningBackend, tmp_path: Path
+) -> None:
+    file = tmp_path / "ipython" / "profile_default" / "ipython_config.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        f"c.JobMonitor.endpoint = {external_backend.http!r}\nc.JobMonitor.api_key = {KEY!r}\n"
+    )
+
+    code, lines = look()
+    assert (code, wrong(lines)) == (0, [])
+    assert lines["endpoint"] == [("·", f"{external_backend.http}, from c.JobMonitor.endpoint")]
+    assert KEY not in str(lines)
+
+
 async def test_a_certificate_that_nobody_trusts_is_told(tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
