@@ -1,14 +1,16 @@
-"""Makes `pytest --nbval notebooks` repeatable: a backend and folders of its own, and one group for each notebook."""
+"""Makes `pytest --nbval notebooks` repeatable: folders, a backend and an API of its own, one group for each notebook."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.support.own_api import own_api
 from tests.support.own_folders import own_folders
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, value in stack.enter_context(own_folders(Path(folder) / "own")).items():
         patch.setenv(name, value)
     patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    for name, value in stack.enter_context(own_api(Path(folder) / "api")).items():
+        patch.setenv(name, value)
 
 
 @pytest.hookimpl(tryfirst=True)

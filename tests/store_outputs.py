@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.support.own_api import own_api  # noqa: E402  found by the line above
 from tests.support.own_folders import own_folders  # noqa: E402  found by the line above
 
 
@@ -22,14 +23,20 @@ def store_outputs(path: Path) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         own_folders(Path(folder) / "own") as own,
+        own_api(Path(folder) / "api") as api,
     ):
-        os.environ.update(own, JPY_SESSION_NAME=str(path), PYTHONPATH=str(ROOT))
+        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        os.environ.update(own, **api, JPY_SESSION_NAME=str(path))
+        os.environ.update(PYTHONPATH=str(ROOT), PATH=programs)
         NotebookClient(
             notebook,
             store_widget_state=False,
             record_timing=False,
             resources={"metadata": {"path": str(path.parent)}},
         ).execute()
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        # The model lived in the kernel that has just ended; text and HTML stay.
+        output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     # What the kernel says of itself differs from machine to machine.
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, path)
