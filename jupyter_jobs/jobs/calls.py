@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+from jupyter_jobs.appsync.attempts import NeverSent
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.errors import (
     ConnectionLost,
@@ -311,6 +312,6 @@ class JobApi:
                 raise
             raise translated from error
         except (ConnectionLost, RequestTimedOut, ServerFault, RemoteProtocolError) as error:
-            if self._repeatable(call):
+            if self._repeatable(call) or isinstance(error, NeverSent):
                 raise
             raise uncertain(error) from error

@@ -136,6 +136,10 @@ class FakeAppSync:
         async with self._changed:
             await self._changed.wait_for(lambda: bool(condition()))
 
+    def respond(self, posted: Posted) -> Answer:
+        """Answer what is not scripted."""
+        return Answer()
+
     @property
     def starts(self) -> list[Start]:
         """All starts on all sockets."""
@@ -208,7 +212,7 @@ class FakeAppSync:
                 body = await reader.readexactly(int(headers["content-length"]))
                 self.posts.append(Posted(number, headers, json.loads(body)))
                 await self._notify()
-                answer = self.answers.pop(0) if self.answers else Answer()
+                answer = self.answers.pop(0) if self.answers else self.respond(self.posts[-1])
                 await asyncio.sleep(3600 if answer.delay is None else answer.delay)
                 writer.write(_response(answer))
                 await writer.drain()
