@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from jupyter_jobs._redact import redact
@@ -148,10 +149,11 @@ def proxy(endpoint: Endpoint, proxies: Mapping[str, str] | None = None) -> str:
         endpoint: The API.
         proxies: Scheme -> proxy; default those of the environment.
     """
-    host = endpoint.host.partition(":")[0]
-    if endpoint.is_loopback or proxy_bypass(host):
+    address = urlsplit(endpoint.http)
+    if endpoint.is_loopback or proxy_bypass(address.hostname or ""):
         return ""
-    found = (getproxies() if proxies is None else proxies).get(endpoint.http.partition(":")[0], "")
+    known = getproxies() if proxies is None else proxies
+    found = known.get(address.scheme) or known.get("all")
     return f" through the proxy {_without_user(found)}" if found else ""
 
 

@@ -153,6 +153,7 @@ def test_the_proxy_in_use_is_told_without_its_password() -> None:
 
     remote, here = Endpoint.parse("https://a.example/g"), Endpoint.parse("http://localhost:8/g")
     assert checkup.proxy(remote, proxies) == " through the proxy http://proxy.example:3128"
+    assert checkup.proxy(remote, {"all": "socks5://p:1"}) == " through the proxy socks5://p:1"
     assert checkup.proxy(remote, {}) == ""
     assert checkup.proxy(here, proxies) == ""
 
