@@ -26,7 +26,17 @@ SOURCES = PYTHON + sorted(
 MAX_LINES = 400
 
 # Loaded when they are first used: every job's process imports the package.
-HEAVY = ["graphql", "httpx", "nbclient", "rich", "starlette", "uvicorn", "websockets"]
+HEAVY = [
+    "botocore",
+    "graphql",
+    "httpx",
+    "jwt",
+    "nbclient",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "websockets",
+]
 
 # What is left when work was not finished, or was written for one machine.
 LEFT_OVER = re.compile(

@@ -203,20 +203,16 @@ async def test_the_longest_token_passes_a_server_whose_lines_end_at_8_kib() -> N
             await recorder.until(lambda: recorder.started)
 
 
-async def test_bearer_is_passed_on_if_the_caller_wants_it_and_never_added(oidc: Mode) -> None:
-    asked = []
+@pytest.mark.parametrize("prefix", ["", "Bearer "])
+async def test_what_the_caller_gives_is_passed_on_as_it_is(prefix: str) -> None:
+    async with FakeAppSync(verifier=TokenVerifier(f"{prefix}jwt".__eq__)) as server:
+        async with AppSyncClient(server.endpoint, TokenAuth(f"{prefix}jwt")) as client:
+            recorder = Recorder()
+            recorder.subscribe(client)
+            await recorder.until(lambda: recorder.started)
+            await client.execute("query Q { x }")
 
-    async def bearer() -> str:
-        asked.append(1)
-        return f"Bearer {token()}"
-
-    async with oidc.client(TokenAuth(bearer)) as client:
-        await client.execute(SUBMIT_JOB, submission())
-
-    assert (await ask(TokenAuth(token()), Attempt(Purpose.REQUEST, oidc.endpoint)))[
-        "Authorization"
-    ].startswith("eyJ")
-    assert asked
+        assert server.posts[0].headers["authorization"] == f"{prefix}jwt"
 
 
 async def test_a_provider_that_fails_is_told_with_what_to_do(oidc: Mode) -> None:

@@ -84,10 +84,10 @@ class AuthMode:
         if self.setting is None:
             return self.auth(region)
         if secret is None:
-            what = self.setting.lower().replace("_", " ")
+            what = self.setting.rpartition("_")[2].lower()
             raise ConfigurationError(
-                f"authorization by {self.aliases[0]} needs a secret, the {what}: "
-                f"set JUPYTER_JOBS_{self.setting} or give auth="
+                f"authorization by {self.aliases[0]} needs a {what}: "
+                f"set JUPYTER_JOBS_{self.setting}, or give it in auth="
             )
         return self.auth(secret)
 

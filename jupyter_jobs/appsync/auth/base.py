@@ -164,10 +164,9 @@ def _explain(exc: Exception, attempt: Attempt) -> Exception:
 def elsewhere(function: Callable[[], T]) -> Future[T]:
     """Run a function that may take its time on a thread of its own, which does not hold up the end of the process."""
     result: Future[T] = Future()
+    result.set_running_or_notify_cancel()  # whoever stops waiting cannot cancel it
 
     def run() -> None:
-        if not result.set_running_or_notify_cancel():
-            return
         try:
             result.set_result(function())
         except BaseException as exc:

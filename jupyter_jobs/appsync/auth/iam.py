@@ -42,12 +42,8 @@ _HANDSHAKE = {
 }
 _REQUEST = {"content-type": "application/json"}
 _CHOOSING = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SESSION_TOKEN",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_CONFIG_FILE",
+    *("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+    *("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"),
 )
 """Variables that choose between credentials: two environments that differ in one are two identities."""
 
@@ -229,14 +225,13 @@ class IamVerifier:
         except ValueError:
             raise Unauthorized("Date must be in ISO-8601 'basic format', as X-Amz-Date.") from None
         if signed_at < now - _TOLERANCE_S:
-            limit = _stamp(now - _TOLERANCE_S)
             raise Unauthorized(
-                f"Signature expired: {timestamp} is now earlier than {limit} ({_stamp(now)} - 5 min.)"
+                f"Signature expired: {timestamp} is now earlier than {_stamp(now - _TOLERANCE_S)} ({_stamp(now)} - 5 min.)"
             )
         if signed_at > now + _TOLERANCE_S:
-            limit = _stamp(now + _TOLERANCE_S)
             raise Unauthorized(
-                f"Signature not yet current: {timestamp} is still later than {limit} ({_stamp(now)} + 5 min.)"
+                f"Signature not yet current: {timestamp} is still later than {_stamp(now + _TOLERANCE_S)} "
+                f"({_stamp(now)} + 5 min.)"
             )
 
 
@@ -280,8 +275,8 @@ def _parse(authorization: str) -> tuple[str, list[str], list[str], str]:
 def _checked(credentials: Sequence[str | None]) -> tuple[str, str, str | None]:
     if not 2 <= len(credentials) <= 4:
         raise ConfigurationError(
-            "AWS credentials are an access key id, a secret access key and perhaps a session token, "
-            f"not {len(credentials)} things"
+            "AWS credentials are (access key id, secret access key), or these and a session token; "
+            f"this tuple has {len(credentials)}"
         )
     key_id, secret, token, *_ = (*credentials, None)
     return (

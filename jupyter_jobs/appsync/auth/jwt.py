@@ -38,7 +38,7 @@ class JwtVerifier:
 
     Args:
         key_set: A JSON web key set (RFC 7517), or the path or `https://` URL of one. A path or URL is read now, and
-            again when a token names a key that is not in it, at most once a minute.
+            again when a token names a key that is not in it, at most once a minute; the caller waits meanwhile.
         issuer: What `iss` must be.
         audience: What `aud` must hold, or `azp` or `client_id` be (a Cognito access token has no `aud`); one or several.
         clock: Seconds, for how often the key set is read.

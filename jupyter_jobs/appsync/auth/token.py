@@ -52,7 +52,9 @@ class TokenAuth:
 
     def headers(self, attempt: Attempt) -> Mapping[str, str] | Awaitable[Mapping[str, str]]:
         """Return the token's header; to be awaited if the function is async."""
-        token = self._token if isinstance(self._token, str) else self._token()
+        if isinstance(self._token, str):
+            return {"Authorization": self._token}
+        token = self._token()
         return _awaited(token) if isawaitable(token) else _header(token)
 
     def __repr__(self) -> str:
@@ -93,14 +95,14 @@ async def _awaited(token: Awaitable[str]) -> Mapping[str, str]:
 
 
 def _header(token: object) -> Mapping[str, str]:
-    return {"Authorization": _checked(token)}
+    return {"Authorization": _checked(token, "the token that the function in auth= returned")}
 
 
-def _checked(token: object) -> str:
-    text = visible_ascii(token, "the token")
+def _checked(token: object, what: str = "the token") -> str:
+    text = visible_ascii(token, what)
     if len(text) > MAX_TOKEN:
         raise ConfigurationError(
-            f"the token has {len(text):,} characters, and a WebSocket handshake holds {MAX_TOKEN:,}; "
+            f"{what} has {len(text):,} characters, and a WebSocket handshake holds {MAX_TOKEN:,}; "
             "ask for one with fewer claims"
         )
     return text

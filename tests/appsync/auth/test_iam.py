@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -264,6 +264,22 @@ async def test_credentials_are_kept_until_fresh_ones_are_wanted(profile: Path) -
         keys.append((await ask(auth, asked))["Authorization"].split("=")[1].split("/")[0])
 
     assert keys == ["ONE", "ONE", "THREE", "THREE"]
+
+
+async def test_those_who_want_fresh_ones_together_cost_one_search(profile: Path) -> None:
+    process = profile.with_name("process.sh")
+    process.write_text(
+        f"echo asked >> {profile.with_name('log')}\n"
+        'echo \'{"Version":1,"AccessKeyId":"AKID","SecretAccessKey":"secret"}\'\n'
+    )
+    profile.with_name("config").write_text(f"[default]\ncredential_process = sh {process}\n")
+    auth = IamAuth()
+    await ask(auth, Attempt(Purpose.CONNECT, DEFAULT))
+
+    answers = [auth.headers(Attempt(Purpose.CONNECT, DEFAULT, renew=True)) for _ in range(5)]
+    await asyncio.gather(*(answer for answer in answers if isinstance(answer, Awaitable)))
+
+    assert profile.with_name("log").read_text() == "asked\n" * 2
 
 
 async def test_a_machine_without_any_is_told_so_each_time(profile: Path) -> None:

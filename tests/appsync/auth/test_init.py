@@ -148,8 +148,17 @@ def test_a_secret_that_fits_into_no_header_is_refused_and_not_shown(
 
 @with_secret
 def test_a_secret_that_is_missing_is_asked_for_by_its_setting(mode: AuthMode) -> None:
-    with pytest.raises(ConfigurationError, match=f"JUPYTER_JOBS_{mode.setting} or give auth="):
+    with pytest.raises(
+        ConfigurationError, match=f"JUPYTER_JOBS_{mode.setting}, or give it in auth="
+    ):
         mode.make()
+
+
+def test_a_mode_that_signs_takes_the_region_and_no_secret() -> None:
+    mode = AUTH_MODES["AWS_IAM"]
+
+    assert mode.make("secret", "eu-west-1").identity == mode.make(None, "eu-west-1").identity
+    assert mode.make(None, "eu-west-1").identity != mode.make().identity
 
 
 def test_the_identities_of_two_modes_differ() -> None:

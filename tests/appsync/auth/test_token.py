@@ -73,7 +73,7 @@ def test_a_function_that_cannot_be_hashed_is_an_identity_too() -> None:
 
 @pytest.mark.parametrize("token", [None, "", 7, "x\n"])
 async def test_a_function_that_returns_no_token_is_told_so(token: str) -> None:
-    with pytest.raises(ConfigurationError, match="the token"):
+    with pytest.raises(ConfigurationError, match="the token that the function in auth= returned"):
         await ask(TokenAuth(lambda: token), ATTEMPT)
 
 
