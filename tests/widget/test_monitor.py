@@ -32,6 +32,8 @@ from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import KEY, RunningBackend
 from tests.support.following import all_jobs, submit, until, until_blocking
 from tests.support.proxy import proxied
+from tests.support.seed import SeedBackend
+from tests.support.server import KEY as SEEDS_KEY
 
 WRONG_KEY = "da2-wrongwrongwrongwrongwrong1"
 
@@ -500,6 +502,40 @@ async def test_a_page_is_served_through_the_widgets_comm(
         await asyncio.sleep(0)
         replies = [message for message in monitor.comm.custom if message["type"] == "reply"]
     assert replies == [{"type": "reply", "page": "p1", "actionId": 3, "ok": True, "data": {}}]
+
+
+async def test_an_api_that_can_do_little_is_shown_and_says_what_it_cannot() -> None:
+    async with SeedBackend() as seed:
+        monitor = JobMonitor(
+            seed.endpoint.http,
+            auth=ApiKeyAuth(SEEDS_KEY),
+            realtime_url=seed.endpoint.realtime,
+            profile="seed",
+            group="seed",
+        )
+
+        def say(**content: Any) -> None:
+            data = {"method": "custom", "content": content}
+            monitor.comm.handle_msg({"content": {"data": data}, "buffers": []})
+
+        job = await asyncio.to_thread(monitor.submit, "Process data", priority="HIGH")
+        await seed.until(lambda: job.id in seed.subscribed)
+        say(type="hello", page="p1")
+        say(type="action", page="p1", action="cancel", actionId=1, job=job.id)
+        say(type="action", page="p1", action="details", actionId=2, job=job.id)
+        await seed.update(job.id, "COMPLETED", {"rows": 3})
+
+        assert await job == {"rows": 3}
+        assert await asyncio.to_thread(lambda: monitor.jobs) == [job]
+        sent = monitor.comm.custom
+        [snapshot] = [message for message in sent if message["type"] == "snapshot"]
+        replies = {m["actionId"]: m for m in sent if m["type"] == "reply"}
+        await closed(monitor)
+    [row] = snapshot["jobs"]
+    assert (row["id"], row["request"], row["status"]) == (job.id, "Process data", "QUEUED")
+    assert replies[1]["ok"] is False
+    assert replies[1]["error"] == "this API has no cancelJob: a job runs to its own end"
+    assert (replies[2]["ok"], replies[2]["data"]["log"]) == (True, [])
 
 
 async def test_cancel_takes_a_job_or_its_id(external_backend: RunningBackend) -> None:
