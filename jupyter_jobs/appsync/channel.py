@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.backoff import Backoff, Failures
@@ -30,12 +30,10 @@ from jupyter_jobs.appsync.protocol import (
     Started,
 )
 from jupyter_jobs.appsync.protocol.subscriptions import MAX_OPERATIONS
-from jupyter_jobs.appsync.protocol.tables import describe
 from jupyter_jobs.appsync.status import ConnectionState, ConnectionStatus
-from jupyter_jobs.appsync.subscription import Subscription, guarded
-from jupyter_jobs.errors import SubscriptionRefused, Unauthorized, WireError
+from jupyter_jobs.appsync.subscription import Owner, Subscription, guarded
 
-__all__ = ["AUTH_POLL_S", "RECYCLE_BACKOFF", "Channel", "Owner"]
+__all__ = ["AUTH_POLL_S", "RECYCLE_BACKOFF", "Channel"]
 
 log = logging.getLogger("jupyter_jobs.appsync")
 
@@ -48,25 +46,6 @@ _ADVICE = (
 )
 
 
-class Owner(Protocol):
-    """Who keeps channels, and is told of what happens on them."""
-
-    def told(self) -> None:
-        """A channel's status has changed."""
-
-    def started(self, subscription: Subscription) -> None:
-        """The server has acknowledged it."""
-
-    def refused(self, subscription: Subscription, error: WireError) -> None:
-        """It has left its channel for good."""
-
-    def full(self, channel: Channel, subscription: Subscription, *, alone: bool) -> None:
-        """It has left its channel, which holds no more; `alone`: not even this one."""
-
-    def unused(self, channel: Channel) -> None:
-        """Nothing has been on it for `linger_s`."""
-
-
 class Channel:
     """Keeps one connection up for as long as it has subscriptions. All methods belong to the loop's thread.
 
@@ -74,7 +53,7 @@ class Channel:
         status: How it is doing.
     """
 
-    def __init__(self, door: Door, owner: Owner) -> None:
+    def __init__(self, door: Door, owner: Owner[Channel]) -> None:
         self.status = ConnectionStatus()
         self._door = door
         self._owner = owner
@@ -287,11 +266,11 @@ class Channel:
                     guarded(subscription.on_started)
             case Refused():
                 if (subscription := self._leave(event.key)) is not None:
-                    self._owner.refused(subscription, self._refusal(event))
+                    self._owner.refused(subscription, self._door.refusal(event))
             case Full():
                 self._limit = min(self._limit, link.connection.capacity)
                 if (subscription := self._leave(event.key)) is not None:
-                    self._owner.full(self, subscription, alone=event.alone)
+                    self._owner.full(subscription, alone=event.alone)
             case Opened() if link is self._link:
                 log.info("✓ Shared AppSync client connected")
                 self._tell(ConnectionState.CONNECTED)
@@ -308,14 +287,6 @@ class Channel:
             link.stop(key)
         self._linger_if_unused()
         return subscription
-
-    def _refusal(self, event: Refused) -> WireError:
-        host, reason = self._door.endpoint.host, redact(describe(event.errors))
-        if event.unauthorized:
-            advice = "check the key or token in auth="
-            return Unauthorized(f"{host} refused a subscription: {reason}; {advice}", host=host)
-        advice = "check that the API has it and that this key may use it"
-        return SubscriptionRefused(f"{host} refused a subscription: {reason}; {advice}", host=host)
 
     def _linger_if_unused(self) -> None:
         if not self._subscriptions and self._linger is None and self._runner is not None:

@@ -25,13 +25,21 @@ from jupyter_jobs.appsync.protocol import (
     Lost,
     NeedsAuthorization,
     Opened,
+    Refused,
     Started,
     State,
 )
+from jupyter_jobs.appsync.protocol.tables import describe
 from jupyter_jobs.appsync.realtime import Offline, Pump, open_websocket
 from jupyter_jobs.appsync.subscription import Subscription
 from jupyter_jobs.appsync.timing import Timing
-from jupyter_jobs.errors import ConfigurationError, Throttled, Unauthorized, WireError
+from jupyter_jobs.errors import (
+    ConfigurationError,
+    SubscriptionRefused,
+    Throttled,
+    Unauthorized,
+    WireError,
+)
 
 if TYPE_CHECKING:
     from jupyter_jobs.appsync.realtime import WebSocket
@@ -92,6 +100,15 @@ class Door:
         except (ConfigurationError, TimeoutError, Unauthorized) as exc:
             log.warning("a subscription must wait for its credentials: %s", redact(str(exc)))
             return None
+
+    def refusal(self, event: Refused) -> WireError:
+        """Return what tells the owner of a subscription why it was refused."""
+        host, reason = self.endpoint.host, redact(describe(event.errors))
+        if event.unauthorized:
+            advice = "check the key or token in auth="
+            return Unauthorized(f"{host} refused a subscription: {reason}; {advice}", host=host)
+        advice = "check that the API has it and that this key may use it"
+        return SubscriptionRefused(f"{host} refused a subscription: {reason}; {advice}", host=host)
 
     async def _ask(self, attempt: Attempt) -> dict[str, str]:
         async with asyncio.timeout(self.timing.open_s):

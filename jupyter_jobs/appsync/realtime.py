@@ -66,6 +66,7 @@ async def open_websocket(
         Throttled: The upgrade was refused for now.
         ConnectionLost: There is no connection; the message says why and what to try.
     """
+    from websockets.asyncio.client import ClientConnection as Socket
     from websockets.asyncio.client import connect
     from websockets.exceptions import InvalidStatus
     from websockets.typing import Subprotocol
@@ -75,6 +76,12 @@ async def open_websocket(
             """Follow none: the sub-protocols, and the credentials in them, would go along."""
             return exc
 
+    class Connection(Socket):
+        def connection_lost(self, exc: Exception | None) -> None:
+            """Leave alone what was never made: so TLS through a proxy fails in websockets 17, with a traceback."""
+            if hasattr(self, "transport"):
+                super().connection_lost(exc)
+
     trusted = tls.context(endpoint) if endpoint.realtime.startswith("wss:") else None
     try:
         return await Connect(
@@ -83,6 +90,7 @@ async def open_websocket(
             compression=None if endpoint.is_loopback else "deflate",
             proxy=None if endpoint.is_loopback else True,
             ssl=trusted,
+            create_connection=Connection,
             open_timeout=timing.open_s,
             close_timeout=timing.close_s,
             ping_interval=None,

@@ -147,7 +147,7 @@ class SharedConnection:
         self._displaced.pop(subscription.key, None)
         subscription.end(error)
 
-    def full(self, channel: Channel, subscription: Subscription, *, alone: bool) -> None:
+    def full(self, subscription: Subscription, *, alone: bool) -> None:
         """Put it on another channel. Where a channel holds not even one, no other would, so all that wait end."""
         del self._places[subscription.key]
         self._displaced[subscription.key] = subscription

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from jupyter_jobs.errors import WireError
 
-__all__ = ["Carrier", "Subscription", "guarded"]
+__all__ = ["Carrier", "Owner", "Subscription", "guarded"]
 
 log = logging.getLogger("jupyter_jobs.appsync")
 
+_Channel = TypeVar("_Channel", contravariant=True)
 _numbers = itertools.count(1)
 
 
@@ -24,6 +25,25 @@ class Carrier(Protocol):
 
     def remove(self, subscription: Subscription) -> None:
         """Stop it."""
+
+
+class Owner(Protocol[_Channel]):
+    """Who keeps channels, and is told of what happens on them."""
+
+    def told(self) -> None:
+        """A channel's status has changed."""
+
+    def started(self, subscription: Subscription) -> None:
+        """The server has acknowledged it."""
+
+    def refused(self, subscription: Subscription, error: WireError) -> None:
+        """It has left its channel for good."""
+
+    def full(self, subscription: Subscription, *, alone: bool) -> None:
+        """It has left its channel, which holds no more; `alone`: not even this one."""
+
+    def unused(self, channel: _Channel) -> None:
+        """Nothing has been on it for `linger_s`."""
 
 
 class Subscription:
