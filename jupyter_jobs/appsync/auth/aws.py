@@ -51,8 +51,8 @@ def find(given: Credentials | tuple[str, str, str | None] | None, profile: str |
         Unauthorized: There are some, but they cannot be had now, as after the end of an SSO login.
     """
     try:
-        import botocore.credentials  # type: ignore[import-untyped]  # no types are published
-        from botocore.session import Session  # type: ignore[import-untyped]  # no types are published
+        import botocore.credentials
+        from botocore.session import Session
     except ImportError as exc:
         raise ConfigurationError(
             "authorization by AWS_IAM needs botocore, which is not installed: pip install 'jupyter_jobs[aws]'"
@@ -97,8 +97,8 @@ def sign(
     Raises:
         Unauthorized: The credentials have expired, and could not be refreshed.
     """
-    from botocore.auth import SigV4Auth  # type: ignore[import-untyped]  # no types are published
-    from botocore.awsrequest import (  # type: ignore[import-untyped]  # no types are published
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import (
         AWSRequest,
     )
 
