@@ -1,54 +1,45 @@
 """How fast, beside a baseline in the same run: `python -m tests.bench`. Nothing here passes or fails.
 
+    python -m tests.bench             submit, and from an update to the store
+    python -m tests.bench.wire        frames, starts, reconnects, memory
+    python -m tests.bench.patience    what long runs cost; what a blocked loop catches up with
+
 Ratios are what to read: both sides of each ran in turn, in one process, on one machine.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-from websockets.asyncio.client import connect
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.client import JobClient
-from jupyter_jobs.jobs.model import JobStatus
-from jupyter_jobs.jobs.operations import ON_JOB_UPDATE, SUBMIT_JOB, UPDATE_JOB
+from jupyter_jobs.jobs.operations import SUBMIT_JOB, UPDATE_JOB
 from jupyter_jobs.jobs.target import Target
-from tests.bench.flood import FRAMES, JOBS
+from tests.bench.tools import bare_subscription, header, quantile, report
 from tests.support.backend import RunningBackend, running_backend
 
-ROUNDS = 5
 SUBMITS = 300
 UPDATES = 300
 
 
 def main() -> None:
-    print(f"{'':44}{'ours':>12}{'baseline':>12}{'ratio':>8}")
+    header()
     with (
         tempfile.TemporaryDirectory() as folder,
         running_backend(Path(folder), "--external") as backend,
     ):
         submit_latency(backend)
         asyncio.run(event_latency(backend))
-    with flooding() as port:
-        asyncio.run(throughput(port))
-
-
-def report(what: str, ours: float, baseline: float, unit: str) -> None:
-    print(f"{what:44}{ours:>9.4g} {unit:<2}{baseline:>9.4g} {unit:<2}{ours / baseline:>8.2f}")
 
 
 def submit_latency(backend: RunningBackend) -> None:
@@ -133,96 +124,6 @@ async def event_latency(backend: RunningBackend) -> None:
             quantile(bare, share) * 1e3,
             "ms",
         )
-
-
-async def throughput(port: int) -> None:
-    """Frames from the socket into the store, beside `async for` and `json.loads` over the same frames."""
-    wall: tuple[list[float], list[float]] = ([], [])
-    cpu: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        for side, receive in enumerate((into_store, into_json)):
-            began_cpu, began = time.process_time(), time.perf_counter()
-            await receive(port)
-            cpu[side].append((time.process_time() - began_cpu) / FRAMES)
-            wall[side].append(FRAMES / (time.perf_counter() - began))
-    median = statistics.median
-    report("messages a second (bare: websockets + json)", median(wall[0]), median(wall[1]), "/s")
-    report("CPU a message", median(cpu[0]) * 1e6, median(cpu[1]) * 1e6, "us")
-
-
-async def into_store(port: int) -> None:
-    target = Target(Endpoint.parse(f"http://127.0.0.1:{port}/graphql"), ApiKeyAuth("da2-bench"))
-    client = JobClient(target, group="bench")
-    whole = asyncio.Event()
-    last = FRAMES // JOBS
-    client.store.observe(
-        lambda id_, _: (
-            whole.set() if id_.endswith("000999") and client.store.version(id_) == last else None
-        )
-    )
-    client.start()
-    await whole.wait()
-    assert client.store.counts() == {JobStatus.RUNNING: JOBS}
-    await client.aclose()
-
-
-async def into_json(port: int) -> None:
-    url = f"http://127.0.0.1:{port}/graphql"
-    async with bare_subscription(
-        f"ws://127.0.0.1:{port}/graphql", url, "da2-bench", "bench"
-    ) as websocket:
-        left = FRAMES
-        async for text in websocket:
-            if json.loads(text)["type"] == "data":
-                left -= 1
-                if not left:
-                    return
-
-
-@contextlib.asynccontextmanager
-async def bare_subscription(url: str, http: str, key: str, group: str):
-    import base64
-
-    host = httpx.URL(http).netloc.decode()
-    header = {"host": host, "x-api-key": key}
-    offered = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
-    async with connect(
-        url,
-        subprotocols=["graphql-ws", f"header-{offered}"],
-        compression=None,
-        max_queue=None,
-        proxy=None,
-    ) as websocket:
-        await websocket.send('{"type":"connection_init"}')
-        while json.loads(await websocket.recv())["type"] != "connection_ack":
-            pass
-        data = json.dumps({"query": ON_JOB_UPDATE["group"], "variables": {"group": group}})
-        start = {
-            "id": "bare",
-            "type": "start",
-            "payload": {"data": data, "extensions": {"authorization": header}},
-        }
-        await websocket.send(json.dumps(start))
-        while json.loads(await websocket.recv())["type"] != "start_ack":
-            pass
-        yield websocket
-
-
-@contextlib.contextmanager
-def flooding() -> Iterator[int]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.flood"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.kill()
-        process.wait()
-
-
-def quantile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 if __name__ == "__main__":
