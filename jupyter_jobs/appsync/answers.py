@@ -17,7 +17,14 @@ from urllib.parse import urlsplit
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.messages import loads
-from jupyter_jobs.errors import RequestRefused, ServerFault, Throttled, Unauthorized, WireError
+from jupyter_jobs.errors import (
+    RequestRefused,
+    ServerFault,
+    Throttled,
+    Unauthorized,
+    UnusableAnswer,
+    WireError,
+)
 
 __all__ = ["read_answer", "read_retry_after"]
 
@@ -89,7 +96,8 @@ def _meaning(
             facts,
         )
     kind = headers.get("content-type", "no content type")
-    return ServerFault(
+    fault = ServerFault if status >= 500 else UnusableAnswer
+    return fault(
         f"{host} answered HTTP {status} ({kind}) without GraphQL data{': ' + said if said else ''}; "
         "try again later, and check that the URL is the API's",
         **facts,

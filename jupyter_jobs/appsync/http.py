@@ -26,7 +26,7 @@ from jupyter_jobs.errors import (
     LocalProtocolError,
     MonitorClosed,
     RequestTimedOut,
-    ServerFault,
+    UnusableAnswer,
     WireError,
 )
 
@@ -228,7 +228,7 @@ class HttpTransport:
                 host=host,
             ) from exc
         except httpx.HTTPError as exc:
-            raise ServerFault(
+            raise UnusableAnswer(
                 f"the answer of {host} cannot be read ({type(exc).__name__}): try again; "
                 "if it persists, check what stands between here and AppSync",
                 host=host,

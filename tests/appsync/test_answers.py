@@ -11,6 +11,7 @@ from jupyter_jobs.errors import (
     ServerFault,
     Throttled,
     Unauthorized,
+    UnusableAnswer,
     WireError,
 )
 from tests.support.server import KEY
@@ -40,10 +41,10 @@ ENDPOINT = Endpoint.parse("https://api.example.com/graphql")
         (429, b'{"errors":[{"message":"m"}]}', Throttled, "too many requests"),
         (500, b'{"errors":[{"message":"schema"}]}', ServerFault, "HTTP 500.*: schema"),
         (502, b"<html>", ServerFault, "HTTP 502.*text/html"),
-        (200, b"<html>login</html>", ServerFault, "HTTP 200.*text/html"),
-        (200, b"[]", ServerFault, "HTTP 200"),
-        (200, b'{"data":null}', ServerFault, "without GraphQL data"),
-        (200, b'{"errorMessage":"m"}', ServerFault, "without GraphQL data"),
+        (200, b"<html>login</html>", UnusableAnswer, "HTTP 200.*text/html"),
+        (200, b"[]", UnusableAnswer, "HTTP 200"),
+        (200, b'{"data":null}', UnusableAnswer, "without GraphQL data"),
+        (200, b'{"errorMessage":"m"}', UnusableAnswer, "without GraphQL data"),
         (200, b'{"data":{"f":1},"errors":{"message":"m"}}', RequestRefused, "m"),
         (403, b'{"errors":[{"message":"not you"}]}', RequestRefused, "not you"),
         (302, b"", RequestRefused, "redirects to another address.*use its URL"),
