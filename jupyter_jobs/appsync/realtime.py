@@ -101,13 +101,9 @@ async def open_websocket(
     except InvalidStatus as exc:
         raise _refusal(endpoint.host, exc.response.status_code, exc.response.headers) from exc
     except Exception as exc:  # whatever DNS, TCP, TLS, a proxy or the handshake can raise
-        reason = redact(str(exc)) or type(exc).__name__
-        advice = tls.advice(exc)
+        reason = "; ".join(filter(None, (redact(str(exc)) or type(exc).__name__, tls.advice(exc))))
         kind = Offline if _no_way(exc) else ConnectionLost
-        raise kind(
-            f"no connection to {endpoint.host}: {reason}{advice and '; '}{advice}",
-            host=endpoint.host,
-        ) from exc
+        raise kind(f"no connection to {endpoint.host}: {reason}", host=endpoint.host) from exc
 
 
 def _refusal(host: str, status: int, headers: Headers) -> WireError:
@@ -191,6 +187,7 @@ class Pump:
         except asyncio.CancelledError:
             self.connection.close()
             self._deadline.set(None)
+            self._websocket.close_timeout = self._timing.close_s
             await self._websocket.close()
             raise
         finally:

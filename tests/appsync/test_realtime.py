@@ -156,6 +156,29 @@ async def test_closing_does_not_wait_for_a_flood_to_be_read() -> None:
         assert client.status.state == "closed"
 
 
+async def test_closing_leaves_thousands_of_events_unread_and_nothing_alive() -> None:
+    server, before = FakeAppSync(), asyncio.all_tasks()
+    with in_thread(server) as run:
+        recorder = Recorder()
+        client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=QUICK)
+        recorder.subscribe(client)
+        await recorder.until(lambda: recorder.started)
+
+        async def flood() -> None:
+            peer = server.peers[0]
+            for _ in range(5_000):
+                peer.machine.publish(peer.machine.subscriptions[0], EVENT)
+            await peer.flush()
+
+        run(flood())  # blocks this loop, so all of them wait in buffers
+        async with asyncio.timeout(10):
+            await client.aclose()
+
+        assert len(recorder.data) < 5_000
+        assert asyncio.all_tasks() == before
+        run(server.peers[0].websocket.wait_closed())
+
+
 async def test_frames_are_logged_with_arrows_and_without_secrets(
     server: FakeAppSync, caplog: pytest.LogCaptureFixture
 ) -> None:
