@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -84,14 +84,17 @@ class Backend:
         if read_authorization((), {}, request.headers) is None:
             return _refusal(401, **unauthorized(Unauthorized(NO_CREDENTIALS)))
         body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_LIMIT:
-                return _refusal(
-                    413,
-                    "PayloadTooLarge",
-                    f"A request may have {BODY_LIMIT:,} bytes, this one has more.",
-                )
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    return _refusal(
+                        413,
+                        "PayloadTooLarge",
+                        f"A request may have {BODY_LIMIT:,} bytes, this one has more.",
+                    )
+        except ClientDisconnect:
+            return Response()  # nobody is there to read it
         try:
             self._verifier.verify(request.headers, Purpose.REQUEST, body)
         except Unauthorized as error:

@@ -6,8 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.types import ASGIApp
 
-from jupyter_jobs.backend.app import BODY_LIMIT
+from jupyter_jobs.appsync.auth import ApiKeyVerifier
+from jupyter_jobs.backend.app import BODY_LIMIT, Backend
+from jupyter_jobs.backend.faults import Faults, FaultyApp
+from jupyter_jobs.backend.resolvers import Api, build
+from jupyter_jobs.backend.topics import Topics
 from tests.support.backend import RunningBackend
 
 TYPENAME = json.dumps({"query": "{ __typename }"})
@@ -181,3 +186,32 @@ def test_unknown_paths_and_methods_are_numbered_too(external_backend: RunningBac
 
         assert answer.status == status
         assert answer.headers["x-amzn-RequestId"]
+
+
+@pytest.mark.parametrize("faulty", [False, True])
+async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(
+    faulty: bool,
+) -> None:
+    topics, verifier = Topics(build()), ApiKeyVerifier(["da2-k"])
+
+    def around(app: ASGIApp) -> ASGIApp:
+        return FaultyApp(app, Faults(), verifier, lambda scope: None)
+
+    api = Api(None, None, publish=topics.publish)  # which nothing reaches
+    backend = Backend(api, topics, verifier, around=around if faulty else None)
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b""}
+    scope |= {"headers": [(b"host", b"localhost"), (b"x-api-key", b"da2-k")]}
+    arriving = [
+        {"type": "http.request", "body": b'{"query":', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return arriving.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        assert message.get("status", 200) == 200
+
+    await backend.app(scope, receive, send)
+
+    assert arriving == []

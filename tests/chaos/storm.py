@@ -126,33 +126,36 @@ async def survive(backend: RunningBackend, seed: int) -> Report:
             submits = [
                 _submit(random.choice([one, two]), Random(f"{seed}/{n}")) for n in range(JOBS)
             ]
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(2 * PATIENCE_S):
                 first = await _at_most(8, submits[: JOBS // 2])
                 async with connect(alone) as late:
                     handles = first + await _at_most(8, submits[JOBS // 2 :])
                     workers.expected = len(handles)
                     await working
-                    clients = [one, two, late]
-                    behind = sum(len(_wrong(client, backend)) for client in clients)
+                    clients, truth = [one, two, late], _truth(backend, group)
+                    behind = sum(len(_wrong(client, truth)) for client in clients)
                     faults = await _change_faults(backend, {})
                     begun = time.monotonic()
-                    await _calm(seed, clients, backend)
+                    await _calm(seed, clients, truth)
+        except TimeoutError:
+            raise AssertionError(f"seed {seed}: the storm went on for too long") from None
         finally:
             workers.stop()
             await working
-        _check(seed, handles, _truth(backend, group))
+        _check(seed, handles, truth)
     return Report(seed, faults, behind, time.monotonic() - begun)
 
 
-async def _calm(seed: int, clients: list[JobClient], backend: RunningBackend) -> None:
+async def _calm(seed: int, clients: list[JobClient], truth: dict[str, Job]) -> None:
+    """Wait until every client has the truth."""
     try:
         async with asyncio.timeout(CALM_S):
             for client in clients:
                 if client.connection.state is ConnectionState.AUTH_FAILED:
                     client.reconnect()
-                await until(client, lambda client=client: not _wrong(client, backend))
+                await until(client, lambda client=client: not _wrong(client, truth))
     except TimeoutError:
-        wrong = [_wrong(client, backend) for client in clients]
+        wrong = [_wrong(client, truth) for client in clients]
         states = [(client.connection, client.feed and client.feed.problem) for client in clients]
         raise AssertionError(f"seed {seed}: {wrong} differ; {states}") from None
 
@@ -170,9 +173,9 @@ async def _client(
     backend: RunningBackend, group: str, auth: Auth, *, rhythm_s: float
 ) -> AsyncIterator[JobClient]:
     target = Target(Endpoint.parse(backend.http), auth)
-    wire = AppSyncClient(target.endpoint, auth, timeout=1.0, retry_delay=0.03, timing=TIMING)
+    wired = AppSyncClient(target.endpoint, auth, timeout=1.0, retry_delay=0.03, timing=TIMING)
     config = JobConfig(subscription_timeout=rhythm_s)
-    async with JobClient(target, group=group, config=config, wire=wire) as client:
+    async with wired as wire, JobClient(target, group=group, config=config, wire=wire) as client:
         client.watch(lambda: _press_reconnect(client))
         told = _watch_versions(client)
         client.start()
@@ -257,9 +260,8 @@ def _database(backend: RunningBackend) -> Iterator[sqlite3.Connection]:
         database.close()
 
 
-def _wrong(client: JobClient, backend: RunningBackend) -> dict[str, tuple[Job | None, Job | None]]:
+def _wrong(client: JobClient, truth: dict[str, Job]) -> dict[str, tuple[Job | None, Job | None]]:
     """The jobs that store and database do not agree on, as both have them."""
-    truth = _truth(backend, client.group)
     ids = truth.keys() | {job.id for job in client.store}
     both = {id_: (client.store.get(id_), truth.get(id_)) for id_ in sorted(ids)}
     return {id_: pair for id_, pair in both.items() if pair[0] != pair[1]}

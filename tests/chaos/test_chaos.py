@@ -7,7 +7,7 @@ import pytest
 from jupyter_jobs.backend.faults import FAULTS
 from tests.chaos.schedule import CHANCES, schedule
 from tests.chaos.storm import impatient, stormy_backend, survive
-from tests.support.backend import RunningBackend
+from tests.support.backend import PATIENCE_S, RunningBackend
 
 SEEDS = range(1, 13)
 
@@ -18,6 +18,7 @@ def stormy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBackend]
         yield backend
 
 
+@pytest.mark.timeout(3 * PATIENCE_S)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_after_a_storm_every_client_has_what_the_database_has(
     stormy: RunningBackend, seed: int

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, parse
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -87,7 +87,10 @@ class FaultyApp:
         await _Socket(frames, receive, send, transport).run(self._app, scope)
 
     async def _graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await Request(scope, receive).body()
+        try:
+            body = await Request(scope, receive).body()
+        except ClientDisconnect:
+            return
         chosen = self._faults.choose("request", operation=_operations(body))
         answer: list[Message] = []
         again = _replayed(body, receive)
@@ -143,9 +146,7 @@ class ExpiringVerifier:
         shown = {name: headers[name] for name in ("x-api-key", "authorization") if name in headers}
         chosen = None
         if not any(same_credentials(expired, shown) for expired, _, _ in self._expired):
-            chosen = self._faults.choose(
-                "credentials", purpose=purpose.value, shown=list(shown)
-            )
+            chosen = self._faults.choose("credentials", purpose=purpose.value, shown=list(shown))
             if chosen is None:
                 return
             self._faults.note(chosen)
