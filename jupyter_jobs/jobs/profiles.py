@@ -103,6 +103,11 @@ class Profile:
         return operation in self.documents
 
     @property
+    def can_ask(self) -> bool:
+        """Whether the API can be asked for what its events did not tell."""
+        return self.has("listJobs") or self.has("getJob")
+
+    @property
     def runs_work(self) -> bool:
         """Whether functions, programs and notebooks can be sent, which travel in `payload`."""
         return self.inputs is None or "payload" in self.inputs

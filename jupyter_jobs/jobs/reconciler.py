@@ -68,7 +68,7 @@ class Reconciler:
     @property
     def can_ask(self) -> bool:
         """Whether the API can be asked for what its events did not tell."""
-        return self._profile.has("listJobs") or self._profile.has("getJob")
+        return self._profile.can_ask
 
     def calls(self) -> Generator[Call[Any], Any, Reconciled]:
         """Yield each call; send its answer back."""

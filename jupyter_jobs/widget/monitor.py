@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, overload
+from typing import Any, ClassVar, Self, TypeVar, Unpack, overload
 
 import anywidget
 import traitlets
@@ -17,6 +17,7 @@ from jupyter_jobs._loop import Tasks, call_soon, loop_thread
 from jupyter_jobs.appsync.auth import Auth
 from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs import calls
+from jupyter_jobs.jobs.callbacks import Callbacks
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import Priority
@@ -51,7 +52,8 @@ class JobMonitor(anywidget.AnyWidget):
             is then taken from `JUPYTER_JOBS_API_KEY` or `JUPYTER_JOBS_TOKEN`.
         group: Which jobs belong together; default one a notebook, so that a restarted kernel has its jobs back.
         loop: "notebook" lives on the event loop that runs now, so that callbacks come on the main thread; "thread" on
-            a background thread. Where no loop runs, as in a script, it is always the thread.
+            a background thread. Where no loop runs, as in a script, it is always the thread, and so it is for an API
+            that can only push: nothing else would be heard of it while a cell runs.
         profile: What the API calls things: a `Profile` or the name of one, as "seed"; default this package's schema.
         realtime_url: `wss://` URL for subscriptions, where it cannot be told from the endpoint, as for private APIs.
         region: AWS region of an API with a domain of its own, for "iam".
@@ -100,7 +102,9 @@ class JobMonitor(anywidget.AnyWidget):
             "amplify": amplify,
         }
         target = find_target(**arguments, settings=notebook.config())
-        home = notebook.running_loop() if loop == "notebook" else None
+        # While a cell blocks the notebook's loop, questions stand in for events: without any it must be a thread.
+        in_notebook = loop == "notebook" and target.profile.can_ask
+        home = notebook.running_loop() if in_notebook else None
         group = group or notebook.default_group()
         place = (cls, target.endpoint, target.profile.name, group, home or "thread")
         key = (*place, target.auth.identity)
@@ -250,6 +254,11 @@ class JobMonitor(anywidget.AnyWidget):
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._client.closed
+
+    def on(self, **callbacks: Unpack[Callbacks]) -> Callable[[], None]:
+        """Call these from now on, as `on_job_complete=notify`; what is returned ends that. See `JobClient.on`."""
+        self._client.check_open()
+        return self._client.on(**callbacks)
 
     def reconnect(self, auth: Auth | str | None = None) -> None:
         """Connect now: with new credentials, after some were refused, or to cut a wait short. From any thread.

@@ -25,15 +25,17 @@ from jupyter_jobs.errors import (
     Unauthorized,
     UnknownRequest,
 )
+from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.requests import Command, Notebook
 from jupyter_jobs.widget import monitor as monitor_module
 from jupyter_jobs.widget import standin
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import KEY, RunningBackend
-from tests.support.following import all_jobs, submit, until, until_blocking
+from tests.support.following import PATIENCE_S, all_jobs, submit, until, until_blocking
 from tests.support.proxy import proxied
 from tests.support.seed import SeedBackend
 from tests.support.server import KEY as SEEDS_KEY
+from tests.support.server import in_thread
 
 WRONG_KEY = "da2-wrongwrongwrongwrongwrong1"
 
@@ -536,6 +538,43 @@ async def test_an_api_that_can_do_little_is_shown_and_says_what_it_cannot() -> N
     assert replies[1]["ok"] is False
     assert replies[1]["error"] == "this API has no cancelJob: a job runs to its own end"
     assert (replies[2]["ok"], replies[2]["data"]["log"]) == (True, [])
+
+
+async def test_callbacks_run_on_the_notebooks_thread(external_backend: RunningBackend) -> None:
+    told: list[tuple[str, int]] = []
+    done = asyncio.Event()
+
+    async def complete(job: JobHandle[Any]) -> None:
+        told.append((job.result(), threading.get_ident()))
+        done.set()
+
+    monitor = of(external_backend, "callbacks")
+    stop = monitor.on(on_job_complete=complete)
+    await until_ready(monitor)
+    job = monitor.submit("work")
+    external_backend.update(job.id, status="SUCCEEDED", result='"ready"')
+    await done.wait()
+    stop()
+    await closed(monitor)
+
+    assert told == [("ready", threading.get_ident())]
+
+
+async def test_a_blocking_cell_gets_the_result_of_an_api_that_can_only_push() -> None:
+    seed = SeedBackend()
+    with in_thread(seed) as run:
+        monitor = JobMonitor(
+            seed.endpoint.http,
+            auth=ApiKeyAuth(SEEDS_KEY),
+            realtime_url=seed.endpoint.realtime,
+            profile="seed",
+        )
+        job = monitor.submit("Process data")
+        run(seed.until(lambda: job.id in seed.subscribed))
+        run(seed.update(job.id, "COMPLETED", 3))
+
+        assert job.result(PATIENCE_S) == 3
+        await closed(monitor)
 
 
 async def test_cancel_takes_a_job_or_its_id(external_backend: RunningBackend) -> None:
