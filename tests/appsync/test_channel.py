@@ -334,3 +334,44 @@ async def test_a_start_that_stays_refused_leaves_the_socket_to_the_others(
     assert len(server.peers) == 1
     assert len(server.starts) == 3
     await client.aclose()
+
+
+async def test_a_new_socket_that_is_lost_too_early_leaves_the_old_one_in_use(
+    server: FakeAppSync,
+) -> None:
+    told = Recorder()
+
+    def decide(peer: Peer, start: Start) -> None:
+        if len(server.peers) == 2:
+            peer.cut()
+        else:
+            peer.machine.accept(start.id)
+
+    server.on_start = decide
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(recycle_after_s=0.1))
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    await server.until(lambda: len(server.peers) >= 2)
+
+    await server.peers[0].publish(event(1))
+
+    await told.until(lambda: told.started >= 2)
+    assert event(1) in told.data
+    assert told.states == ["connecting", "connected"]
+    assert len(server.peers) >= 3
+    await client.aclose()
+
+
+async def test_an_interrupt_that_hits_the_connection_begins_it_anew(server: FakeAppSync) -> None:
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing())
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+    channel_ = client._shared._channels[0]
+
+    channel_._runner.get_loop().call_soon(link_of(client).running.cancel)
+
+    await told.until(lambda: told.started == 2)
+    assert told.states == ["connecting", "connected", "reconnecting", "connected"]
+    await client.aclose()
