@@ -72,6 +72,13 @@ def test_the_record_has_the_fields_of_the_schema() -> None:
     assert_agrees(SCHEMA, JOB_FIELDS_OF_SCHEMA, MODEL, WIRE_NAMES.values())
 
 
+def test_only_the_id_of_a_job_is_never_null() -> None:
+    assert isinstance(job_type, ObjectTypeDefinitionNode)
+    required = [f.name.value for f in job_type.fields or () if print_ast(f.type).endswith("!")]
+
+    assert required == ["id"]
+
+
 def test_the_fragment_selects_the_fields_of_the_schema() -> None:
     fragment = parse(JOB_FIELDS).definitions[0]
     assert isinstance(fragment, FragmentDefinitionNode)

@@ -237,6 +237,22 @@ async def test_credentials_do_not_follow_a_redirect(monkeypatch: pytest.MonkeyPa
         assert thief.peers == []
 
 
+async def test_the_upgrade_names_its_own_host_and_the_authorization_that_of_graphql(
+    server: FakeAppSync,
+) -> None:
+    recorder = Recorder()
+    async with AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=QUICK) as client:
+        recorder.subscribe(client)
+        await recorder.until(lambda: recorder.started)
+
+    (peer,) = server.peers
+    assert peer.websocket.request is not None
+    hosts = peer.websocket.request.headers.get_all("host")
+    assert hosts == [server.endpoint.realtime.split("/")[2]]
+    assert peer.authorization is not None
+    assert peer.authorization["host"] == server.endpoint.host != hosts[0]
+
+
 async def test_the_environments_proxy_is_not_asked_for_this_machine(
     server: FakeAppSync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
