@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from jupyter_jobs.jobs import feed
 from jupyter_jobs.jobs.calls import JobApi
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.feed import JobFeed
+from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.reconciler import Reconciler
 from jupyter_jobs.jobs.store import JobStore
 from tests.support.backend import RunningBackend
@@ -304,3 +306,29 @@ async def test_an_answer_of_another_shape_does_not_end_the_feed(
         await wire.until_asked(len(wire.asked) + 1)
         await asyncio.sleep(0)
         assert "j1" in feed_._store
+
+
+async def test_a_job_of_its_own_subscription_is_asked_for_by_id() -> None:
+    own = PROFILES["jupyter_jobs"]
+    profile = dataclasses.replace(
+        own,
+        documents={name: own.documents[name] for name in ("submitJob", "getJob")},
+        updates={"id": own.updates["id"]},
+    )
+    wire, tasks = Wire(job("j1")), Tasks(asyncio.get_running_loop())
+    api, store = JobApi(wire, profile=profile), JobStore()
+    feed_ = JobFeed(api, Reconciler(store, "g", profile), "g", tasks)
+    feed_.start()
+    await feed_.ready()
+    assert wire.asked == []
+
+    store.merge(job("j1"))
+    wire.jobs["j1"] = job("j1", 2, "SUCCEEDED")
+    wire.say(event(None))
+    await wire.until_asked(1)
+    await asyncio.sleep(0)
+    assert store.get("j1").status == "SUCCEEDED"
+    assert wire.asked == ["GetJobs"]
+    assert feed_.problem == ""
+    feed_.close()
+    await tasks.cancel()

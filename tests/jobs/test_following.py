@@ -4,6 +4,8 @@ import asyncio
 import gc
 import json
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -28,7 +30,7 @@ from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.store import JobStore
 from tests.support.backend import RunningBackend
-from tests.support.following import following, submit, until
+from tests.support.following import PATIENCE_S, following, submit, until
 from tests.support.following import target as target_of
 from tests.support.proxy import proxied
 from tests.support.seed import SeedBackend
@@ -378,3 +380,29 @@ async def test_settings_come_by_name(external_backend: RunningBackend) -> None:
         on_job_complete=print,
     ) as client:
         assert client._config == JobConfig(max_retries=1, subscription_timeout=60)
+
+
+FORGETFUL = """
+import asyncio, sys
+from jupyter_jobs import ApiKeyAuth, JobClient
+
+async def main():
+    client = await JobClient.connect(sys.argv[1], auth=ApiKeyAuth(sys.argv[2]), on_event=print)
+    await client.submit("work")
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_forgets_to_close_ends_without_noise(
+    external_backend: RunningBackend,
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FORGETFUL, external_backend.http, external_backend.key],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+
+    assert ended.stderr == ""
