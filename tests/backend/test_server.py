@@ -162,3 +162,43 @@ def test_no_key_is_in_its_log(tmp_path: Path) -> None:
 
     assert '"ready"' in said
     assert KEY not in said + log
+
+
+def test_guests_are_let_in_besides_the_own_key(tmp_path: Path) -> None:
+    guests = tmp_path / "guests.json"
+    guests.write_text('{"api_keys": ["da2-guest"]}')
+    with running_backend(tmp_path / "backend", "--auth", str(guests)) as backend:
+        answers = [
+            backend.request("/graphql", b'{"query": "{ __typename }"}', **{"x-api-key": key})
+            for key in (KEY, "da2-guest")
+        ]
+
+    assert answers == [{"data": {"__typename": "Query"}}] * 2
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("--auth", "{", "cannot read from"),
+        ("--auth", '{"keys": []}', "nobody knows 'keys'"),
+        ("--faults", "{", "cannot read faults from"),
+        ("--faults", '{"rules": [{"fault": "explode"}]}', "rule 1 of the faults"),
+    ],
+)
+def test_a_file_that_cannot_be_used_keeps_it_from_starting(
+    tmp_path: Path, option: str, text: str, said: str
+) -> None:
+    (tmp_path / "file").write_text(text)
+    words = ["serve", "--data-dir", str(tmp_path / "data"), option, str(tmp_path / "file")]
+
+    refused = subprocess.run(
+        [sys.executable, "-m", "jupyter_jobs.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr

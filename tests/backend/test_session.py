@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -20,8 +20,9 @@ from jupyter_jobs.appsync.auth import ApiKeyVerifier
 from jupyter_jobs.backend import session
 from jupyter_jobs.backend.resolvers import build
 from jupyter_jobs.backend.topics import Topics
+from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs.operations import CANCEL_JOB, ON_JOB_UPDATE, SUBMIT_JOB
-from tests.support.backend import RunningBackend
+from tests.support.backend import PATIENCE_S, RunningBackend, running_backend
 
 EVENTS = "subscription { onJobUpdate { id status version } }"
 
@@ -335,3 +336,41 @@ async def test_a_client_that_does_not_read_is_cut_off(
 
     assert len(topics) == 0
     assert "reads too slowly" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def strict_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBackend]:
+    limits = ["--keep-alive", "0.05", "--connection-timeout", "7"]
+    limits += ["--max-subscriptions", "1", "--max-age", "0.5"]
+    with running_backend(tmp_path_factory.mktemp("strict"), "--external", *limits) as running:
+        yield running
+
+
+async def test_the_limits_are_those_that_it_was_started_with(
+    strict_backend: RunningBackend,
+) -> None:
+    heard: list[dict[str, Any]] = []
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        connect(
+            strict_backend.realtime, subprotocols=["graphql-ws", header(strict_backend)], proxy=None
+        ) as socket,
+    ):
+        peer = Peer(strict_backend, socket)
+        await peer.send(type="connection_init")
+        heard.append(json.loads(await socket.recv()))
+        first, second = await peer.start("first"), await peer.start("second")
+        heard += [json.loads(text) async for text in socket]  # until the backend closes it
+
+    assert heard[0]["payload"] == {"connectionTimeoutMs": 7000}
+    assert (first["type"], second["type"]) == ("start_ack", "error")
+    assert second["payload"]["errors"]["message"] == "Max number of 1 subscriptions reached"
+    assert [frame["type"] for frame in heard[1:]] == ["ka"] * len(heard[1:]) != []
+
+
+@pytest.mark.parametrize(
+    "limit", ["keep_alive_s", "connection_timeout_ms", "max_age_s", "max_subscriptions"]
+)
+def test_a_limit_that_nothing_could_keep_is_refused(limit: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{limit} must be more than 0"):
+        session.Timing(**{limit: 0})

@@ -200,7 +200,7 @@ class _Socket:
             self._frames.from_backend(message["text"], time.monotonic())
             await self._settle()
         else:
-            await self._send(message)
+            await self._say(message)
 
     async def _keep_time(self) -> None:
         while True:
@@ -217,16 +217,22 @@ class _Socket:
             text = self._frames.to_backend.popleft()
             self._to_backend.put_nowait({"type": "websocket.receive", "text": text})
         while self._frames.to_client and not self._over:
-            await self._send({"type": "websocket.send", "text": self._frames.to_client.popleft()})
+            await self._say({"type": "websocket.send", "text": self._frames.to_client.popleft()})
         if self._frames.ending is not None and not self._over:
             self._over = True
             await self._end(self._frames.ending)
         self._changed.set()
 
+    async def _say(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except (OSError, RuntimeError):  # the client went; the backend reads that it did
+            self._over = True
+
     async def _end(self, ending: Chosen) -> None:
         match ending.fault:
             case "close":
-                await self._send({"type": "websocket.close", "code": int(ending["code"])})
+                await self._say({"type": "websocket.close", "code": int(ending["code"])})
             case "reset":
                 _reset(self._transport)
             case "stall":
