@@ -254,16 +254,12 @@ def _problem(word: str, value: Any, default: Any) -> str | None:
         return None if value in ("before", "after") else "before or after"
     if isinstance(default, str):
         return None if isinstance(value, str) else "text"
-    if word in _COMMON:
-        good = _is_number(value) and (value <= 1 or word != "share")
-        return None if good or value is default is None else "a number" + _TO[word]
-    if isinstance(value, list):
+    if word == "share":
+        return None if _is_number(value) and value <= 1 else "a number from 0 to 1"
+    if isinstance(value, list) and word not in _COMMON:
         good = len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
         return None if good else "a number, or a pair [low, high]"
     return None if _is_number(value) or value is default is None else "a number from 0"
-
-
-_TO = {"share": " from 0 to 1", "after": " from 0", "count": " from 0"}
 
 
 def _is_number(value: Any) -> bool:
