@@ -3,7 +3,8 @@
 One task runs for as long as somebody subscribes. It opens a socket, uses it until it is lost, waits, and begins
 again; what is subscribed is started anew on each socket. What a loss means is told by its `Consequence`: refused
 credentials are asked for once more, and then nothing is tried before there are others or `reconnect_now()`, so that
-nobody storms a door that is shut. A socket that comes of age, which the service would cut, is replaced by one on
+nobody storms a door that is shut; a single start whose credentials are refused waits in the same way, while
+its siblings go on. A socket that comes of age, which the service would cut, is replaced by one on
 which everything has started before the old one goes.
 """
 
@@ -30,6 +31,7 @@ from jupyter_jobs.appsync.protocol import (
     Started,
 )
 from jupyter_jobs.appsync.protocol.subscriptions import MAX_OPERATIONS
+from jupyter_jobs.appsync.protocol.tables import describe
 from jupyter_jobs.appsync.status import ConnectionState, ConnectionStatus
 from jupyter_jobs.appsync.subscription import Owner, Subscription, guarded
 
@@ -63,6 +65,9 @@ class Channel:
         self._subscriptions: dict[str, Subscription] = {}
         self._failures = Failures(door.timing.backoff, is_loopback=door.endpoint.is_loopback)
         self._renewing = False
+        self._parked: set[str] = set()
+        self._parked_reason = ""
+        self._unparking: asyncio.Task[None] | None = None
         self._runner: asyncio.Task[None] | None = None
         self._link: Link | None = None
         self._successor: Link | None = None
@@ -91,6 +96,7 @@ class Channel:
         del self._subscriptions[subscription.key]
         for link in self._links():
             link.stop(subscription.key)
+        self._unpark(subscription.key)
         self._linger_if_unused()
 
     def reconnect_now(self) -> None:
@@ -149,9 +155,7 @@ class Channel:
             reason = f"{reason.rstrip('.')}; {_ADVICE}"
             log.error("%s refused the connection for good: %s", host, reason)
             self._tell(ConnectionState.AUTH_FAILED, reason)
-            while not await self._wait(AUTH_POLL_S):
-                if await self._door.has_other_credentials():
-                    break
+            await self._other_credentials()
             self._failures.forget()
             self._renewing = False
             self._tell(ConnectionState.RECONNECTING)
@@ -161,6 +165,12 @@ class Channel:
             self._tell(ConnectionState.RECONNECTING, reason, retry_at=time.time() + delay)
             await self._wait(delay)
             self._tell(ConnectionState.RECONNECTING, reason)
+
+    async def _other_credentials(self) -> None:
+        """Wait until there are others than those that were refused, or `reconnect_now()`."""
+        while not await self._wait(AUTH_POLL_S):
+            if await self._door.has_other_credentials():
+                return
 
     async def _wait(self, seconds: float) -> bool:
         """Wait; return whether it was cut short."""
@@ -188,6 +198,7 @@ class Channel:
         finally:
             if not self._loop.is_closed():
                 recycler.cancel()
+                self._end_parking()
                 for left in self._links():
                     left.running.cancel()
             self._link = self._successor = None
@@ -248,7 +259,7 @@ class Channel:
         if self._successor is None or self._successor.opened_at is None:
             return False
         self._link, self._successor = self._successor, None
-        self._tell(ConnectionState.CONNECTED)
+        self._tell_open()
         return True
 
     def _links(self) -> list[Link]:
@@ -261,9 +272,12 @@ class Channel:
     def _handle(self, link: Link, event: ClientEvent) -> None:
         match event:
             case Started():
+                self._unpark(event.key)
                 if (subscription := self._subscriptions.get(event.key)) is not None:
                     self._owner.started(subscription)
                     guarded(subscription.on_started)
+            case Refused(unauthorized=True) if event.key in self._subscriptions:
+                self._park(link, event)
             case Refused():
                 if (subscription := self._leave(event.key)) is not None:
                     self._owner.refused(subscription, self._door.refusal(event))
@@ -273,12 +287,45 @@ class Channel:
                     self._owner.full(subscription, alone=event.alone)
             case Opened() if link is self._link:
                 log.info("✓ Shared AppSync client connected")
-                self._tell(ConnectionState.CONNECTED)
+                self._tell_open()
             case Stale() if link is self._link:
                 host = self._door.endpoint.host
                 self._tell(ConnectionState.STALE, f"{host} has been silent for long")
             case Revived() if link is self._link:
-                self._tell(ConnectionState.CONNECTED)
+                self._tell_open()
+
+    def _park(self, link: Link, event: Refused) -> None:
+        """Keep one whose credentials were refused, fresh ones too, until there are others; its siblings go on."""
+        link.stop(event.key)
+        self._parked.add(event.key)
+        said = redact(describe(event.errors)).rstrip(".")
+        self._parked_reason = f"{self._door.endpoint.host} refused the credentials of a subscription: {said}; {_ADVICE}"
+        if self._unparking is None:
+            log.error("%s", self._parked_reason)
+            self._unparking = self._door.tasks.spawn(self._try_parked(), name="appsync parking")
+        self._tell_open()
+
+    def _unpark(self, key: str) -> None:
+        """Have this one wait no longer."""
+        if key in self._parked:
+            self._parked.discard(key)
+            if not self._parked:
+                self._end_parking()
+                self._tell_open()
+
+    def _end_parking(self) -> None:
+        self._parked.clear()
+        if self._unparking is not None:
+            self._unparking.cancel()
+            self._unparking = None
+
+    async def _try_parked(self) -> None:
+        await self._other_credentials()
+        parked, self._parked, self._unparking = self._parked, set(), None
+        for key in parked:
+            if self._link is not None:
+                self._link.start(self._subscriptions[key])
+        self._tell_open()
 
     def _leave(self, key: str) -> Subscription | None:
         """Take one off that has ended on one socket: off the other too."""
@@ -291,6 +338,13 @@ class Channel:
     def _linger_if_unused(self) -> None:
         if not self._subscriptions and self._linger is None and self._runner is not None:
             self._linger = self._loop.call_later(self._timing.linger_s, self._owner.unused, self)
+
+    def _tell_open(self) -> None:
+        """Tell that the socket is open, or which of its subscriptions wait for other credentials."""
+        if self._parked:
+            self._tell(ConnectionState.AUTH_FAILED, self._parked_reason)
+        else:
+            self._tell(ConnectionState.CONNECTED)
 
     def _tell(
         self, state: ConnectionState, error: str = "", *, retry_at: float | None = None

@@ -126,7 +126,8 @@ class AppSyncClient:
             variables: As JSON values; None matches null only, so leave out what is not to be filtered by.
             on_started: The server has acknowledged it, for the first time or again after a reconnect.
             on_data: Takes the payload of each event: `{"data": …}`, and `errors` if its body is not usable.
-            on_ended: Takes why it is refused for good, or None after `close()`. The loss of the connection is no end.
+            on_ended: Takes why it is refused for good, or None after `close()`. The loss of the connection is no end, and
+                neither are refused credentials: with `AUTH_FAILED`, it waits for others.
 
         Raises:
             MonitorClosed: The client was closed.

@@ -96,17 +96,15 @@ class Door:
         """Return what authorizes a start, or None if there are no credentials just now."""
         attempt = Attempt(Purpose.START, self.endpoint, event.data, event.renew)
         try:
-            return authorization(self.endpoint, await self._ask(attempt))
+            shown = self._shown = await self._ask(attempt)
+            return authorization(self.endpoint, shown)
         except (ConfigurationError, TimeoutError, Unauthorized) as exc:
             log.warning("a subscription must wait for its credentials: %s", redact(str(exc)))
             return None
 
-    def refusal(self, event: Refused) -> WireError:
+    def refusal(self, event: Refused) -> SubscriptionRefused:
         """Return what tells the owner of a subscription why it was refused."""
-        host, reason = self.endpoint.host, redact(describe(event.errors))
-        if event.unauthorized:
-            advice = "check the key or token in auth="
-            return Unauthorized(f"{host} refused a subscription: {reason}; {advice}", host=host)
+        host, reason = self.endpoint.host, redact(describe(event.errors)).rstrip(".")
         advice = "check that the API has it and that this key may use it"
         return SubscriptionRefused(f"{host} refused a subscription: {reason}; {advice}", host=host)
 

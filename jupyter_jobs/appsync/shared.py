@@ -32,9 +32,9 @@ log = logging.getLogger("jupyter_jobs.appsync")
 _WORST_FIRST = (
     ConnectionState.AUTH_FAILED,
     ConnectionState.RECONNECTING,
-    ConnectionState.CONNECTING,
     ConnectionState.STALE,
     ConnectionState.CONNECTED,
+    ConnectionState.CONNECTING,  # a further one, for more subscriptions, is no news
 )
 
 

@@ -14,7 +14,6 @@ from jupyter_jobs.appsync import channel, realtime
 from jupyter_jobs.appsync.auth import ApiKeyAuth, TokenAuth, TokenVerifier
 from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.client import AppSyncClient, Timing
-from jupyter_jobs.errors import Unauthorized
 from tests.support.recorder import Recorder, link_of
 from tests.support.server import KEY, FakeAppSync, Peer, Start
 
@@ -315,24 +314,89 @@ async def test_a_socket_that_the_server_closes_is_replaced_whatever_its_code(
     await client.aclose()
 
 
-async def test_a_start_that_stays_refused_leaves_the_socket_to_the_others(
+async def test_a_start_whose_credentials_stay_refused_waits_for_others_on_the_same_socket(
     server: FakeAppSync,
 ) -> None:
-    tokens = itertools.chain(["good", "good", "bad", "bad"], itertools.repeat("good"))
+    tokens = ["good"]
     server.verifier = TokenVerifier(lambda token: token == "good")
     told, refused = Recorder(), Recorder()
-    client = AppSyncClient(server.endpoint, TokenAuth(lambda: next(tokens)), timing=timing())
+    client = AppSyncClient(server.endpoint, TokenAuth(lambda: tokens[0]), timing=timing())
+    client.on_status(told.on_status)
     told.subscribe(client)
     await told.until(lambda: told.started)
 
+    tokens[0] = "bad"
     refused.subscribe(client)
-    await refused.until(lambda: refused.ended)
+    await told.until(lambda: "auth_failed" in told.states)
+    error = client.status.error
     await server.peers[0].publish(event(1))
     await told.until(lambda: told.data)
+    tokens[0] = "good"
+    client.reconnect_now()
+    await refused.until(lambda: refused.started)
 
-    assert isinstance(refused.ended[0], Unauthorized)
+    assert "refused the credentials of a subscription" in error
+    assert "monitor.reconnect()" in error
+    assert refused.ended == []
+    assert told.states == ["connecting", "connected", "auth_failed", "connected"]
     assert len(server.peers) == 1
+    assert len(server.starts) == 4  # the other's, two with the bad token, one with the good
+    await client.aclose()
+
+
+async def test_a_start_that_waits_for_credentials_is_made_as_soon_as_there_are_others(
+    server: FakeAppSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "AUTH_POLL_S", 0.01)
+    asked = itertools.count()
+    tokens = ["good", "bad", *["bad"] * 10]
+    server.verifier = TokenVerifier(lambda token: token == "good")
+    told = Recorder()
+    client = AppSyncClient(
+        server.endpoint,
+        TokenAuth(lambda: tokens[n] if (n := next(asked)) < len(tokens) else "good"),
+        timing=timing(),
+    )
+
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+
     assert len(server.starts) == 3
+    await client.aclose()
+
+
+async def test_a_start_that_waits_for_credentials_can_be_given_up(server: FakeAppSync) -> None:
+    tokens = itertools.chain(["good"], itertools.repeat("bad"))
+    server.verifier = TokenVerifier(lambda token: token == "good")
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, TokenAuth(lambda: next(tokens)), timing=timing())
+    client.on_status(told.on_status)
+    subscription = told.subscribe(client)
+    await told.until(lambda: "auth_failed" in told.states)
+
+    subscription.close()
+
+    assert told.ended == [None]
+    assert client.status.state == "connected"
+    await client.aclose()
+
+
+async def test_a_start_that_waits_for_credentials_is_made_anew_on_the_next_socket(
+    server: FakeAppSync,
+) -> None:
+    tokens = itertools.chain(["good", "bad", "bad"], itertools.repeat("good"))
+    server.verifier = TokenVerifier(lambda token: token == "good")
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, TokenAuth(lambda: next(tokens)), timing=timing())
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    await told.until(lambda: "auth_failed" in told.states)
+
+    server.peers[0].cut()
+    await told.until(lambda: told.started)
+
+    assert client.status.state == "connected"
+    assert len(server.peers) == 2
     await client.aclose()
 
 
