@@ -8,6 +8,7 @@ null; where the schema forbids null that is an error beside the data.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from collections import defaultdict
@@ -37,6 +38,8 @@ from jupyter_jobs.jobs.limits import EVENT_LIMIT
 __all__ = ["RefusedStart", "Subscriber", "Topics"]
 
 log = logging.getLogger("jupyter_jobs.backend")
+
+_DOCUMENTS = 100  # that are kept after reading
 
 Deliver = Callable[[str], object]
 
@@ -82,6 +85,8 @@ class Topics:
         self._sources = _sources(schema)
         self._subscribers: defaultdict[str, set[Subscriber]] = defaultdict(set)
         self.dropped = 0
+        # A client that comes back starts all it had with the same few documents.
+        self._read = functools.lru_cache(_DOCUMENTS)(self._parse)
 
     def __len__(self) -> int:
         return sum(map(len, self._subscribers.values()))
@@ -94,21 +99,15 @@ class Topics:
         """
         try:
             request = json.loads(data)
-            document = parse(request["query"], no_location=True)
             variables = request.get("variables") or {}
             if not isinstance(variables, dict):
                 raise TypeError
+            operation, document = self._read(request["query"])
         except (ValueError, KeyError, TypeError, AttributeError):
             raise RefusedStart([_unsupported("unknown")]) from None
         except GraphQLError as error:
             raise RefusedStart([{"message": error.message, "errorCode": 400}]) from None
-        operations = [n for n in document.definitions if isinstance(n, OperationDefinitionNode)]
-        if len(operations) != 1 or operations[0].operation is not OperationType.SUBSCRIPTION:
-            kind = operations[0].operation.value if operations else "unknown"
-            raise RefusedStart([_unsupported(kind)])
-        if errors := validate(self._schema, document):
-            raise RefusedStart([{"message": f"Validation error: {e.message}"} for e in errors])
-        return self._subscriber(operations[0], document, variables, data, deliver)
+        return self._subscriber(operation, document, variables, data, deliver)
 
     def add(self, subscriber: Subscriber) -> None:
         """Begin to deliver."""
@@ -129,6 +128,16 @@ class Topics:
                     texts[subscriber.key] = self._payload(subscriber, selected)
                 if (text := texts[subscriber.key]) is not None:
                     subscriber.deliver(text)
+
+    def _parse(self, query: str) -> tuple[OperationDefinitionNode, DocumentNode]:
+        document = parse(query, no_location=True)
+        operations = [n for n in document.definitions if isinstance(n, OperationDefinitionNode)]
+        if len(operations) != 1 or operations[0].operation is not OperationType.SUBSCRIPTION:
+            kind = operations[0].operation.value if operations else "unknown"
+            raise RefusedStart([_unsupported(kind)])
+        if errors := validate(self._schema, document):
+            raise RefusedStart([{"message": f"Validation error: {e.message}"} for e in errors])
+        return operations[0], document
 
     def _subscriber(
         self,
