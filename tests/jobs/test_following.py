@@ -387,8 +387,16 @@ import asyncio, sys
 from jupyter_jobs import ApiKeyAuth, JobClient
 
 async def main():
-    client = await JobClient.connect(sys.argv[1], auth=ApiKeyAuth(sys.argv[2]), on_event=print)
+    followed = asyncio.Event()
+    client = await JobClient.connect(
+        sys.argv[1],
+        auth=ApiKeyAuth(sys.argv[2]),
+        on_event=lambda metric: followed.set() if metric.kind == "reconciled" else None,
+    )
     await client.submit("work")
+    while client.connection.state != "connected":  # httpx is not quiet when it is cut off while it connects
+        followed.clear()
+        await followed.wait()
 
 asyncio.run(main())
 """
