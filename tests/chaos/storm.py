@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,11 +29,14 @@ from jupyter_jobs.appsync.protocol import client as protocol
 from jupyter_jobs.appsync.protocol import subscriptions
 from jupyter_jobs.errors import JobsError, WireError
 from jupyter_jobs.jobs import calls, feed
+from jupyter_jobs.jobs.bulk import submit_many
+from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.config import JobConfig
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import WIRE_NAMES, Job, JobStatus
 from jupyter_jobs.jobs.operations import UPDATE_JOB
+from jupyter_jobs.jobs.profiles import PROFILES, Profile
 from jupyter_jobs.jobs.target import Target
 from tests.chaos.schedule import drops_events, schedule
 from tests.support.backend import PATIENCE_S, RunningBackend, running_backend
@@ -42,6 +45,7 @@ from tests.support.following import until
 __all__ = ["Report", "impatient", "stormy_backend", "survive"]
 
 JOBS = 60
+BATCH = 8  # jobs that are submitted in one document, twice in a storm; the others one by one
 CALM_S = 20.0 * PATIENCE_S / 30  # for a client to become right once the faults are over
 TIMING = Timing(
     open_s=0.5,
@@ -60,6 +64,8 @@ HURRY = [
     (feed, "WITHOUT_EVENTS", 0.3),
     (feed, "RETRY_CAP", 0.2),
 ]
+GROUP = PROFILES["jupyter_jobs"]
+PER_JOB = replace(GROUP, name="per job", updates={"id": GROUP.updates["id"]})
 ENDINGS: Sequence[dict[str, Any]] = [
     {"status": "SUCCEEDED", "result": '{"rows": 7}'},
     {"status": "FAILED", "error": '{"type": "ValueError", "message": "bad day"}'},
@@ -123,13 +129,16 @@ async def survive(backend: RunningBackend, seed: int) -> Report:
         working = asyncio.ensure_future(asyncio.to_thread(workers.run))
         try:
             await _change_faults(backend, schedule(seed))
+            alone_or_many = [_submit_many, *[_submit] * (JOBS // 2 - BATCH)] * 2
             submits = [
-                _submit(random.choice([one, two]), Random(f"{seed}/{n}")) for n in range(JOBS)
+                submit(random.choice([one, two]), Random(f"{seed}/{n}"))
+                for n, submit in enumerate(alone_or_many)
             ]
+            half = len(submits) // 2
             async with asyncio.timeout(2 * PATIENCE_S):
-                first = await _at_most(8, submits[: JOBS // 2])
-                async with connect(alone) as late:
-                    handles = first + await _at_most(8, submits[JOBS // 2 :])
+                first = await _at_most(8, submits[:half])
+                async with connect(alone, profile=PER_JOB if seed % 3 == 1 else GROUP) as late:
+                    handles = first + await _at_most(8, submits[half:])
                     workers.expected = len(handles)
                     await working
                     clients, truth = [one, two, late], _truth(backend, group)
@@ -170,9 +179,9 @@ def _check(seed: int, handles: list[JobHandle[Any]], truth: dict[str, Job]) -> N
 
 @asynccontextmanager
 async def _client(
-    backend: RunningBackend, group: str, auth: Auth, *, rhythm_s: float
+    backend: RunningBackend, group: str, auth: Auth, *, rhythm_s: float, profile: Profile = GROUP
 ) -> AsyncIterator[JobClient]:
-    target = Target(Endpoint.parse(backend.http), auth)
+    target = Target(Endpoint.parse(backend.http), auth, profile=profile)
     wired = AppSyncClient(target.endpoint, auth, timeout=1.0, retry_delay=0.03, timing=TIMING)
     config = JobConfig(subscription_timeout=rhythm_s)
     async with wired as wire, JobClient(target, group=group, config=config, wire=wire) as client:
@@ -204,12 +213,10 @@ def _rotating_token() -> TokenAuth:
     return TokenAuth(lambda: f"token-{time.monotonic() // 0.2:.0f}")
 
 
-async def _submit(client: JobClient, random: Random) -> JobHandle[Any]:
+async def _submit(client: JobClient, random: Random) -> list[JobHandle[Any]]:
     """Submit one job until the server has it, and sometimes change one's mind."""
     await asyncio.sleep(random.uniform(0, 0.1))
-    options = {"priority": "MEDIUM", "name": None, "params": {"n": random.random()}}
-    body = client.prepare("work", (), {}, **options)
-    call = calls.submit(body)
+    call = calls.submit(_body(client, random))
     while True:
         try:
             if random.random() < 0.3:
@@ -225,17 +232,34 @@ async def _submit(client: JobClient, random: Random) -> JobHandle[Any]:
             await client.cancel(handle.id)
         except JobsError:
             pass  # whether it was heard or not, the job ends in one way
-    return handle
+    return [handle]
 
 
-async def _at_most(limit: int, coroutines: list[Any]) -> list[JobHandle[Any]]:
+async def _submit_many(client: JobClient, random: Random) -> list[JobHandle[Any]]:
+    """Submit jobs in one document, and those again that may not have arrived."""
+    bodies = [_body(client, random) for _ in range(BATCH)]
+    accepted: list[JobHandle[Any]] = []
+    while bodies:
+        outcomes = await client.api.drive(submit_many(bodies, client.target.profile))
+        accepted += [client.adopt(body) for body in outcomes if not isinstance(body, WireError)]
+        pairs = zip(bodies, outcomes, strict=True)
+        bodies = [body for body, outcome in pairs if isinstance(outcome, WireError)]
+    return accepted
+
+
+def _body(client: JobClient, random: Random) -> Body:
+    options = {"priority": "MEDIUM", "name": None, "params": {"n": random.random()}}
+    return client.prepare("work", (), {}, **options)
+
+
+async def _at_most(limit: int, submits: list[Any]) -> list[JobHandle[Any]]:
     gate = asyncio.Semaphore(limit)
 
-    async def run(coroutine: Any) -> JobHandle[Any]:
+    async def run(submit: Any) -> list[JobHandle[Any]]:
         async with gate:
-            return await coroutine
+            return await submit
 
-    return await asyncio.gather(*map(run, coroutines))
+    return [handle for handles in await asyncio.gather(*map(run, submits)) for handle in handles]
 
 
 async def _change_faults(backend: RunningBackend, plan: dict[str, Any]) -> dict[str, int]:
