@@ -198,7 +198,7 @@ TRAPS = {
         "close the socket of all because one is refused",
         (
             f"{APPSYNC}/test_shared.py::test_a_refused_subscription_ends_alone",
-            f"{APPSYNC}/test_channel.py::test_a_start_that_stays_refused_leaves_the_socket_to_the_others",
+            f"{PROTOCOL}/test_errors_of_the_service.py::test_what_concerns_one_leaves_the_others_alone",
         ),
     ),
     26: Trap(

@@ -21,6 +21,7 @@ from jupyter_jobs.errors import (
     ServerFault,
     Throttled,
     Unauthorized,
+    UnusableAnswer,
     WireError,
 )
 from tests.support.raw_http import Act, RawHttp, act, answer, close, drip, head, reset, stay_silent
@@ -75,8 +76,8 @@ FAULTS = {
         "wait",
         1,
     ),
-    "a login page": Fault(act(answer(200, b"<html>", HTML)), ServerFault, "200 .text/html"),
-    "an empty answer": Fault(act(answer(200, b"")), ServerFault, "no content type"),
+    "a login page": Fault(act(answer(200, b"<html>", HTML)), UnusableAnswer, "200 .text/html"),
+    "an empty answer": Fault(act(answer(200, b"")), UnusableAnswer, "no content type"),
     "a redirect": Fault(
         act(answer(307, b"", ("location", "https://else.where/x?token=t"))),
         RequestRefused,
@@ -94,7 +95,7 @@ FAULTS = {
     "reset before the answer": Fault(reset(), ConnectionLost, "broke"),
     "reset in the answer": Fault(reset(answer()[:-3]), ConnectionLost, "broke"),
     "no HTTP": Fault(close(b"SSH-2.0-OpenSSH\r\n\r\n"), ConnectionLost, "broke"),
-    "no gzip": Fault(act(answer(200, b"no gzip", GZIP)), ServerFault, "cannot be read"),
+    "no gzip": Fault(act(answer(200, b"no gzip", GZIP)), UnusableAnswer, "cannot be read"),
 }
 
 
