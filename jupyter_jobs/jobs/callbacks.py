@@ -130,13 +130,16 @@ class Dispatcher:
 
     def job_changed(self, id_: str, status: JobStatus) -> None:
         """Tell that something is new about a job."""
+        is_terminal = status.is_terminal
+        if not is_terminal and id_ in self._followed and not self._callbacks["on_status_update"]:
+            return  # the most frequent case by far
         news: list[tuple[str, Any]] = []
         with self._lock:
             if self._callbacks["on_status_update"] and id_ not in self._waiting:
-                if not status.is_terminal or id_ in self._followed:
+                if not is_terminal or id_ in self._followed:
                     self._waiting.add(id_)
                     news.append(("on_status_update", id_))
-            if not status.is_terminal:
+            if not is_terminal:
                 self._followed.add(id_)
             elif id_ in self._followed:
                 self._followed.discard(id_)
