@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -43,10 +44,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.patience")
     parser.add_argument("--minutes", type=float, default=10.0, help="of the two long runs")
     parser.add_argument("--blocked", type=float, metavar="MINUTES", help="block the loop instead")
-    parser.add_argument("--run", nargs=3, metavar=("GROUP", "URL", "KEY"), help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs=2, metavar=("GROUP", "URL"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run:
-        asyncio.run(run(*args.run, seconds=args.minutes * 60))
+        asyncio.run(run(*args.run, os.environ["JUPYTER_JOBS_API_KEY"], seconds=args.minutes * 60))
         return
     with tempfile.TemporaryDirectory() as folder:
         options = ("--external", "--keep-alive", str(KEEP_ALIVE_S))
@@ -62,8 +63,9 @@ def side_by_side(backend: RunningBackend, minutes: float) -> None:
     print(f"{'':>8}" + "".join(f"{f'{group} client':^{len(WHAT) * 11}}" for group in RUNS))
     print(f"{'seconds':>8}" + "".join(f"{what:>11}" for what in WHAT) * len(RUNS))
     command = [sys.executable, "-m", "tests.bench.patience", "--minutes", str(minutes), "--run"]
+    env = {**os.environ, "JUPYTER_JOBS_API_KEY": backend.key}
     runs = [
-        subprocess.Popen([*command, group, backend.http, backend.key], stdout=subprocess.PIPE)
+        subprocess.Popen([*command, group, backend.http], stdout=subprocess.PIPE, env=env)
         for group in RUNS
     ]
     try:
