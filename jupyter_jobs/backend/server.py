@@ -10,17 +10,15 @@ import json
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.auth import AnyOf, ApiKeyVerifier, Verifier
@@ -31,6 +29,7 @@ from jupyter_jobs.backend.resolvers import Api, build
 from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.session import Timing
 from jupyter_jobs.backend.topics import Topics
+from jupyter_jobs.backend.web_server import WebServer
 from jupyter_jobs.errors import BackendUnavailable, ConfigurationError
 from jupyter_jobs.jobs.embedded import (
     EmbeddedBackend,
@@ -46,7 +45,6 @@ __all__ = ["Options", "serve"]
 log = logging.getLogger("jupyter_jobs.backend")
 
 KEY_VARIABLE = "JUPYTER_JOBS_API_KEY"
-_CLOSING = 2  # seconds that open connections get when the server ends
 _IDLE_LOOK = 1.0  # seconds between looks whether anybody is there
 
 
@@ -143,7 +141,7 @@ async def _serve(
             log.warning("a job's own report was refused: %s", error["message"])
         return "errors" not in answer
 
-    server = _Server(backend, on_ready=lambda: _announce(folder, key, listener))
+    server = WebServer(backend.app, on_ready=lambda: _announce(folder, key, listener))
     await runner.start(update)
     idle = asyncio.create_task(_end_when_idle(server, backend, runner, options.idle_exit))
     try:
@@ -153,50 +151,6 @@ async def _serve(
         await runner.stop()
         runtime_file(folder).unlink(missing_ok=True)
     return 0
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which tells when it is ready, and ends by TERM with exit code 0."""
-
-    def __init__(self, backend: Backend, *, on_ready: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                backend.app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="websockets-sansio",
-                ws_per_message_deflate=False,
-                ws_ping_interval=None,  # AppSync sends none, and a kernel that runs a cell answers none
-                server_header=False,
-                timeout_graceful_shutdown=_CLOSING,
-            )
-        )
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """End on a signal; uvicorn's own way dies of it once more in the end."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
-        yield
-
-    def stop(self) -> None:
-        """End soon, without waiting for clients."""
-        self.should_exit = True
-
-    def transport(self, scope: Scope) -> asyncio.Transport | None:
-        """Return the TCP connection that something came on, or None if it is gone."""
-        for connection in self.server_state.connections:
-            transport = connection.transport
-            if transport.get_extra_info("peername")[:2] == tuple(scope["client"]):
-                return transport
-        return None
 
 
 def _verifier(own_key: Verifier, guests: Path | None) -> Verifier:
@@ -215,7 +169,7 @@ def _verifier(own_key: Verifier, guests: Path | None) -> Verifier:
 
 
 async def _end_when_idle(
-    server: _Server, backend: Backend, runner: Runner, seconds: float | None
+    server: WebServer, backend: Backend, runner: Runner, seconds: float | None
 ) -> None:
     while seconds is not None:
         await asyncio.sleep(min(_IDLE_LOOK, seconds))

@@ -1,0 +1,75 @@
+"""uvicorn, as the backend wants it. The only file that imports it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Scope
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+__all__ = ["WebServer"]
+
+CLOSING_S = 2  # that open connections get when the server ends
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Knows that an upgrade which was answered with a plain response is over.
+
+    uvicorn's own takes that for an application that gave up, and logs each as an ERROR (uvicorn, pull request 3138).
+    """
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
+
+class WebServer(uvicorn.Server):
+    """Tells when it is ready, and ends by TERM with exit code 0."""
+
+    def __init__(self, app: ASGIApp, *, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws=_WebSocket,
+                ws_per_message_deflate=False,
+                ws_ping_interval=None,  # AppSync sends none, and a kernel that runs a cell answers none
+                server_header=False,
+                timeout_graceful_shutdown=CLOSING_S,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections, then tell."""
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on a signal; uvicorn's own way dies of it once more in the end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        yield
+
+    def stop(self) -> None:
+        """End soon, without waiting for clients."""
+        self.should_exit = True
+
+    def transport(self, scope: Scope) -> asyncio.Transport | None:
+        """Return the TCP connection that something came on, or None if it is gone."""
+        for connection in self.server_state.connections:
+            transport = connection.transport
+            if transport.get_extra_info("peername")[:2] == tuple(scope["client"]):
+                return transport
+        return None

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from jupyter_jobs.backend.web_server import WebServer
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[tuple[WebServer, str]]:
+    """The server of an application, and its URL."""
+    ready = asyncio.Event()
+    server = WebServer(app, on_ready=ready.set)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            await ready.wait()
+            yield server, f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.stop()
+            await serving
+
+
+async def deny(scope: Scope, receive: Receive, send: Send) -> None:
+    await WebSocket(scope, receive, send).send_denial_response(JSONResponse({"no": 1}, 401))
+
+
+async def give_up(scope: Scope, receive: Receive, send: Send) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("app", "status", "complaints"),
+    [(deny, 401, []), (give_up, 500, ["ASGI callable returned without completing handshake."])],
+)
+async def test_only_an_upgrade_that_was_not_answered_is_an_error_in_the_log(
+    caplog: pytest.LogCaptureFixture, app: ASGIApp, status: int, complaints: list[str]
+) -> None:
+    async with serving(app) as (_, url):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url, proxy=None)
+
+    assert refused.value.response.status_code == status
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == complaints
+
+
+async def test_the_connection_that_something_came_on_can_be_had() -> None:
+    found: list[asyncio.Transport | None] = []
+    look: Callable[[Scope], asyncio.Transport | None]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        found.append(look(scope))
+        found.append(look({**scope, "client": ("127.0.0.1", 1)}))
+        await deny(scope, receive, send)
+
+    async with serving(app) as (server, url):
+        look = server.transport
+        with pytest.raises(InvalidStatus):
+            await connect(url, proxy=None)
+
+    transport, none = found
+    assert isinstance(transport, asyncio.Transport)
+    assert none is None
