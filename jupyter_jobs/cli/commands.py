@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.errors import InvalidJob, JobNotFound
 from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.calls import JobApi
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.model import Job, JobStatus
 from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
 from jupyter_jobs.jobs.target import find_target

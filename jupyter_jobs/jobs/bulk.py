@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from jupyter_jobs.appsync.messages import dumps
-from jupyter_jobs.errors import JobsError, RemoteProtocolError, RequestRefused, WireError
+from jupyter_jobs.errors import JobError, JobsError, RemoteProtocolError, RequestRefused
 from jupyter_jobs.jobs import operations
 from jupyter_jobs.jobs.calls import BATCH, Body, Call, submit
 from jupyter_jobs.jobs.limits import DOCUMENT_LIMIT
@@ -42,15 +42,11 @@ def submit_many(
             if alone:
                 outcomes.append((yield submit(chunk[0])))
             else:
-                outcomes += yield _document(chunk)
+                outcomes += yield _document(chunk, profile)
+        except (RequestRefused, JobError) as refusal:
+            outcomes += [refusal] * len(chunk)
         except JobsError as error:
-            refusal = error if isinstance(error, RequestRefused) else error.__cause__
-            if isinstance(refusal, RequestRefused) and not alone:
-                outcomes += _each(chunk, refusal, profile)
-            elif isinstance(error, WireError) and not isinstance(error, RequestRefused):
-                return outcomes + [error] * (len(bodies) - len(outcomes))
-            else:
-                outcomes.append(error)
+            return outcomes + [error] * (len(bodies) - len(outcomes))
     return outcomes
 
 
@@ -68,29 +64,35 @@ def _chunks(bodies: Sequence[Body], most: int) -> Iterator[list[Body]]:
         yield chunk
 
 
-def _document(bodies: Sequence[Body]) -> Call[list[Body]]:
+def _document(bodies: Sequence[Body], profile: Profile) -> Call[list[Outcome]]:
     names = [_name(n) for n in range(len(bodies))]
     declared = ", ".join(f"${name}: SubmitJobInput!" for name in names)
     fields = " ".join(f"{name}: submitJob(input: ${name}) {{ ...JobFields }}" for name in names)
 
-    def read(data: Any, reader: Reader) -> list[Body]:
+    def read(data: Any, reader: Reader) -> list[Outcome]:
         return [reader.job(data[name]) for name in names]
+
+    def read_refused(refusal: RequestRefused, reader: Reader) -> list[Outcome]:
+        return list(_each(bodies, refusal, profile, reader))
 
     return Call(
         "submitJob",
         dict(zip(names, bodies, strict=True)),
         read,
         document=f"mutation SubmitJobs({declared}) {{ {fields} }} {operations.JOB_FIELDS}",
+        read_refused=read_refused,
     )
 
 
-def _each(bodies: Sequence[Body], refusal: RequestRefused, profile: Profile) -> Iterator[Outcome]:
+def _each(
+    bodies: Sequence[Body], refusal: RequestRefused, profile: Profile, reader: Reader
+) -> Iterator[Outcome]:
     """Yield what came of each job of a document that was answered with errors."""
     for n, asked in enumerate(bodies):
         body = (refusal.data or {}).get(_name(n))
         errors = [e for e in refusal.errors if (e.get("path") or [_name(n)])[0] == _name(n)]
         if body is not None:
-            yield body
+            yield reader.job(body)
         elif errors:
             own = RequestRefused(errors, host=refusal.host, request_id=refusal.request_id)
             yield job_error(own, asked.get("id"), profile) or own

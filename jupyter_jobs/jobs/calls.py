@@ -1,35 +1,22 @@
-"""What is asked of the server about jobs: each request as a value, and what its errors mean.
+"""What is asked of the server about jobs: each request as a value.
 
-A `Call` knows its operation, its variables and how to read the answer; `JobApi` puts it into the words of the API's
-profile and runs it, plainly or awaited. So each operation is written once for both faces and all profiles, and a
-multi-step exchange (`reconcile`) is a generator of calls that either face drives.
+A `Call` knows its operation, its variables and how to read the answer; `JobApi` runs it. So each operation is written
+once for both faces and all profiles, and an exchange of several steps (`get_many`, `read_log`) is a generator of calls
+that either face drives.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from jupyter_jobs.appsync.attempts import NeverSent
-from jupyter_jobs.appsync.client import AppSyncClient
-from jupyter_jobs.errors import (
-    ConnectionLost,
-    JobsError,
-    RemoteProtocolError,
-    RequestRefused,
-    RequestTimedOut,
-    ServerFault,
-)
+from jupyter_jobs.errors import RequestRefused
 from jupyter_jobs.jobs import operations
 from jupyter_jobs.jobs.model import JobStatus
-from jupyter_jobs.jobs.profiles import PROFILES, Profile, root
+from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.jobs.reader import Body, Reader
-from jupyter_jobs.jobs.refusals import job_error, uncertain
 
 __all__ = [
     "BATCH",
@@ -37,7 +24,6 @@ __all__ = [
     "PAGE",
     "Body",
     "Call",
-    "JobApi",
     "cancel",
     "get",
     "get_many",
@@ -66,6 +52,8 @@ class Call(Generic[T]):
         idempotent: Whether it may be sent again after an answer was lost.
         job_id: The one job that it is about.
         document: GraphQL in place of the profile's; `read` then takes all of `data`.
+        read_refused: Makes an answer of one that has errors, for a document of which some fields may have been carried
+            out all the same. Without it, an answer with errors is a refusal.
     """
 
     operation: str
@@ -74,6 +62,7 @@ class Call(Generic[T]):
     idempotent: bool = True
     job_id: str | None = None
     document: str | None = None
+    read_refused: Callable[[RequestRefused, Reader], T] | None = None
 
 
 def submit(body: Body) -> Call[Body]:
@@ -181,137 +170,3 @@ def _batch(ids: list[str]) -> Call[list[Body]]:
 
 def _as_told(told: Any, _: Reader) -> Any:
     return told
-
-
-class JobApi:
-    """Runs calls over one AppSync client, and turns its refusals into errors about jobs.
-
-    `run` belongs to the client's event loop; `run_sync` may be called from any thread and blocks for at most the
-    client's timeout.
-
-    Attributes:
-        profile: What the API calls things.
-        reader: Reads what it tells of jobs.
-        on_submitted: Takes the jobs of each submission and the seconds it took, on the thread that asked.
-
-    Args:
-        wire: Asks the server.
-        revive: Brings a server back that is not there; the call is then repeated.
-    """
-
-    def __init__(
-        self,
-        wire: AppSyncClient,
-        *,
-        revive: Callable[[], object] | None = None,
-        profile: Profile = PROFILES["jupyter_jobs"],
-    ) -> None:
-        self.wire = wire
-        self.profile = profile
-        self.reader = Reader(profile)
-        self.on_submitted: Callable[[list[Body], float], object] | None = None
-        self._revive = revive
-
-    async def run(self, call: Call[T]) -> T:
-        """Run one call.
-
-        Raises:
-            JobError: The server refused it, and why.
-            NotSupported: The API has no such operation.
-            WireError: It could not be asked, or its answer is not what was asked for.
-        """
-        with self._translated(call):
-            document, variables, again = self._asked(call)
-            began = time.monotonic()
-            try:
-                data = await self.wire.execute(document, variables, idempotent=again)
-            except ConnectionLost:
-                if self._revive is None or not again:
-                    raise
-                await asyncio.to_thread(self._revive)
-                data = await self.wire.execute(document, variables, idempotent=again)
-            return self._read(call, data, began)
-
-    def run_sync(self, call: Call[T]) -> T:
-        """Run one call on the calling thread; as `run` otherwise."""
-        with self._translated(call):
-            document, variables, again = self._asked(call)
-            began = time.monotonic()
-            try:
-                data = self.wire.execute_sync(document, variables, idempotent=again)
-            except ConnectionLost:
-                if self._revive is None or not again:
-                    raise
-                self._revive()
-                data = self.wire.execute_sync(document, variables, idempotent=again)
-            return self._read(call, data, began)
-
-    async def drive(self, exchange: Generator[Call[Any], Any, T]) -> T:
-        """Run the calls that an exchange asks for, one after the other; it may go on after an error."""
-        answer: Any = None
-        while True:
-            try:
-                fails = isinstance(answer, JobsError)
-                call = exchange.throw(answer) if fails else exchange.send(answer)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
-            try:
-                answer = await self.run(call)
-            except JobsError as error:
-                answer = error
-
-    def drive_sync(self, exchange: Generator[Call[Any], Any, T]) -> T:
-        """As `drive`, on the calling thread."""
-        answer: Any = None
-        while True:
-            try:
-                fails = isinstance(answer, JobsError)
-                call = exchange.throw(answer) if fails else exchange.send(answer)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
-            try:
-                answer = self.run_sync(call)
-            except JobsError as error:
-                answer = error
-
-    def _asked(self, call: Call[Any]) -> tuple[str, Mapping[str, Any], bool]:
-        """Return document, variables, and whether it may be repeated."""
-        if call.document is not None:
-            return call.document, call.variables, call.idempotent
-        document = self.profile.document(call.operation)
-        variables = self.profile.variables(call.operation, call.variables)
-        return document, variables, call.idempotent and self._repeatable(call)
-
-    def _repeatable(self, call: Call[Any]) -> bool:
-        return call.operation != "submitJob" or self.profile.client_ids
-
-    def _read(self, call: Call[T], data: Mapping[str, Any], began: float) -> T:
-        own = call.document is not None
-        try:
-            told = data if own else data[root(self.profile.document(call.operation))]
-            answer = call.read(told, self.reader)
-            if call.operation == "submitJob" and self.on_submitted is not None:
-                jobs: Any = answer if isinstance(answer, list) else [answer]
-                self.on_submitted(jobs, time.monotonic() - began)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            host = self.wire.endpoint.host
-            raise RemoteProtocolError(
-                f"{host} answered {call.operation} with something that cannot be used: "
-                f"{type(error).__name__}: {error}",
-                host=host,
-            ) from error
-        return answer
-
-    @contextmanager
-    def _translated(self, call: Call[Any]) -> Iterator[None]:
-        try:
-            yield
-        except RequestRefused as error:
-            translated = job_error(error, call.job_id, self.profile)
-            if translated is None:
-                raise
-            raise translated from error
-        except (ConnectionLost, RequestTimedOut, ServerFault, RemoteProtocolError) as error:
-            if self._repeatable(call) or isinstance(error, NeverSent):
-                raise
-            raise uncertain(error) from error

@@ -19,7 +19,7 @@ from typing import Any
 
 from jupyter_jobs._loop import Tasks, call_soon
 from jupyter_jobs.errors import JobsError
-from jupyter_jobs.jobs.calls import JobApi
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.profiles import root
 from jupyter_jobs.jobs.reconciler import Reconciled, Reconciler
@@ -119,7 +119,7 @@ class JobFeed:
             log.warning("%s", _CANNOT_ASK)
             self._answered.set()
         self._subscriptions.start(self._store.live())
-        self._tasks.spawn(self._keep(), name="jupyter-jobs feed")
+        self._tasks.keep(self._keep, name="jupyter-jobs feed")
 
     async def ready(self) -> None:
         """Wait until the server has answered once, well or not."""

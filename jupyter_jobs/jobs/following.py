@@ -13,8 +13,9 @@ from jupyter_jobs._loop import Tasks, call_soon
 from jupyter_jobs.appsync.auth import Auth
 from jupyter_jobs.appsync.client import AppSyncClient, ConnectionState, ConnectionStatus
 from jupyter_jobs.errors import MonitorClosed
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.callbacks import Callbacks, Dispatcher, Metric
-from jupyter_jobs.jobs.calls import Body, JobApi
+from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.config import JobConfig
 from jupyter_jobs.jobs.feed import JobFeed
 from jupyter_jobs.jobs.handle import JobHandle

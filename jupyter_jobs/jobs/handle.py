@@ -29,7 +29,7 @@ from jupyter_jobs.errors import (
     ResultUnavailable,
 )
 from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.calls import JobApi
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.model import Job, JobStatus
 from jupyter_jobs.jobs.store import JobStore
 

@@ -25,8 +25,8 @@ from gql.transport.appsync_websockets import AppSyncWebsocketsTransport
 from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.bulk import submit_many
-from jupyter_jobs.jobs.calls import JobApi
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.operations import LIST_JOBS, ON_JOB_UPDATE

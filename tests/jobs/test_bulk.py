@@ -11,12 +11,14 @@ import pytest
 from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.errors import InvalidJob, RemoteProtocolError, RequestRefused, ServerFault
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.bulk import Outcome, submit_many
-from jupyter_jobs.jobs.calls import BATCH, JobApi
+from jupyter_jobs.jobs.calls import BATCH
 from jupyter_jobs.jobs.limits import DOCUMENT_LIMIT
 from jupyter_jobs.jobs.operations import ON_JOB_UPDATE
 from jupyter_jobs.jobs.profiles import PROFILES
 from tests.support.backend import RunningBackend
+from tests.support.following import api_of
 from tests.support.server import KEY, Answer, FakeAppSync
 
 OURS, SEED = PROFILES["jupyter_jobs"], PROFILES["seed"]
@@ -40,10 +42,6 @@ def submit(request: pytest.FixtureRequest) -> Submit:
             return await asyncio.to_thread(api.drive_sync, exchange)
 
     return submit
-
-
-def api_of(backend: RunningBackend) -> JobApi:
-    return JobApi(AppSyncClient(backend.http, ApiKeyAuth(backend.key)))
 
 
 def scripted(server: FakeAppSync, **options: Any) -> JobApi:

@@ -10,7 +10,7 @@ import pytest
 from jupyter_jobs._loop import Tasks
 from jupyter_jobs.errors import ConnectionLost, SubscriptionRefused
 from jupyter_jobs.jobs import feed
-from jupyter_jobs.jobs.calls import JobApi
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.feed import JobFeed
 from jupyter_jobs.jobs.profiles import PROFILES

@@ -10,19 +10,35 @@ from typing import Any
 
 from jupyter_jobs._loop import call_soon
 from jupyter_jobs.appsync.auth import ApiKeyAuth
+from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.calls import PAGE
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.operations import LIST_JOBS, SUBMIT_JOB
 from jupyter_jobs.jobs.target import Target
 from tests.support.backend import PATIENCE_S, RunningBackend
 
-__all__ = ["PATIENCE_S", "all_jobs", "following", "submit", "target", "until", "until_blocking"]
+__all__ = [
+    "PATIENCE_S",
+    "all_jobs",
+    "api_of",
+    "following",
+    "submit",
+    "target",
+    "until",
+    "until_blocking",
+]
 
 
 def target(backend: RunningBackend, http: str | None = None) -> Target:
     """The backend, directly or through `http`."""
     return Target(Endpoint.parse(http or backend.http), ApiKeyAuth(backend.key))
+
+
+def api_of(backend: RunningBackend) -> JobApi:
+    """What asks the backend."""
+    return JobApi(AppSyncClient(backend.http, ApiKeyAuth(backend.key)))
 
 
 @asynccontextmanager
