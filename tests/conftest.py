@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.backend import RunningBackend, running_backend
+from tests.support.leftovers import nothing_left
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """No test leaves a thread, a task or a socket of ours behind."""
+    with nothing_left():
+        yield
 
 
 @pytest.fixture(autouse=True)
 def _folders_of_its_own(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    _nothing_is_left: None,  # looks last, when whatever was patched is as it was
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No test touches the user's backend, jobs or settings."""
     for name in tuple(os.environ):
@@ -21,14 +30,6 @@ def _folders_of_its_own(
     folder = tmp_path_factory.mktemp("own")
     monkeypatch.setenv("JUPYTER_JOBS_DATA_DIR", str(folder / "jobs"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    left = [thread.name for thread in set(threading.enumerate()) - before if not thread.daemon]
-    assert left == []
 
 
 @pytest.fixture(scope="module")

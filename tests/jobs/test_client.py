@@ -60,6 +60,8 @@ async def test_all_clients_and_monitors_of_a_loop_share_one_connection(
     for monitor in monitors:
         monitor.close()
     await until_stats(own_backend, "connections", 0)
+    while any(monitor._tasks._tasks for monitor in monitors):  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0.001)
 
 
 async def test_closing_leaves_no_task_and_no_connection(own_backend: RunningBackend) -> None:

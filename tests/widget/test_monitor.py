@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,21 @@ def _page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _closed_in_the_end() -> Iterator[None]:
+def _closed_in_the_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "anyio_backend" in request.fixturenames:
+        request.getfixturevalue("_closed_on_its_loop")
+        yield
+    else:
+        yield
+        for monitor in list(JobMonitor._monitors.values()):
+            monitor.close()
+
+
+@pytest.fixture
+async def _closed_on_its_loop() -> AsyncIterator[None]:
     yield
     for monitor in list(JobMonitor._monitors.values()):
-        monitor.close()
+        await closed(monitor)
 
 
 class KeyOfTheDay:
@@ -91,9 +102,9 @@ async def until_ready(monitor: JobMonitor) -> None:
 
 async def closed(monitor: JobMonitor) -> None:
     """Close it, and wait until it has let go of the loop."""
-    ours = {task for task in asyncio.all_tasks() if task.get_name().startswith("jupyter-jobs")}
     monitor.close()
-    await asyncio.wait(ours | {asyncio.create_task(asyncio.sleep(0))})
+    while monitor._tasks._tasks:  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0.001)
 
 
 # Which monitor it is.
