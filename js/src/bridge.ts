@@ -25,7 +25,13 @@ export const FIRST_WORD_MS = 3_000;
 const RESYNC_MS = 1_000;
 const WATCH_MS = 1_000;
 
-const UNKNOWN: Connection = { state: "connecting", detail: "", retryAt: null, attempt: 0, asOf: 0 };
+const UNKNOWN: Connection = {
+  state: "connecting",
+  detail: "",
+  retryAt: null,
+  attempt: 0,
+  asOf: null,
+};
 
 interface Pending {
   resolve(data: unknown): void;
@@ -75,8 +81,8 @@ export class Bridge {
     return Date.now() + this.#clockOffset;
   }
 
-  /** The last moment for which the panel is known to be right, on the kernel's clock. */
-  get asOf(): number {
+  /** The last moment for which the panel is known to be right, on the kernel's clock; null or 0 before there was one. */
+  get asOf(): number | null {
     return this.kernel === "silent" ? this.#knownAt : this.connection.asOf;
   }
 

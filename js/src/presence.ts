@@ -19,7 +19,7 @@ const LOOKS: Readonly<Record<Presence["kind"], [Presence["tone"], string, boolea
   connecting: ["wait", "connecting", false],
   stale: ["wait", "stale", true],
   reconnecting: ["wait", "reconnecting", true],
-  auth_failed: ["bad", "sign-in refused", true],
+  auth_failed: ["bad", "sign-in needed", true],
   closed: ["quiet", "closed", true],
   silent: ["quiet", "not live", true],
 };

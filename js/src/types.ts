@@ -37,7 +37,8 @@ export interface Connection {
   detail: string;
   retryAt: number | null;
   attempt: number;
-  asOf: number;
+  /** The last moment for which the rows are known to be right; null before there was one. */
+  asOf: number | null;
 }
 
 export type Counts = Partial<Record<Status, number>>;

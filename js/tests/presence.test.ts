@@ -16,7 +16,7 @@ test.each<[ConnectionState, string, boolean]>([
   ["connecting", "connecting", false],
   ["stale", "stale", true],
   ["reconnecting", "reconnecting", true],
-  ["auth_failed", "sign-in refused", true],
+  ["auth_failed", "sign-in needed", true],
   ["closed", "closed", true],
 ])("a connection that is %s is called %s", (state, word, frozen) => {
   expect(presenceOf("live", connection(state))).toMatchObject({ kind: state, word, frozen });

@@ -25,5 +25,5 @@ export interface PartProps {
 export function momentOf({ bridge }: View): Moment {
   const presence = presenceOf(bridge.kernel, bridge.connection);
   const wall = Math.floor(bridge.now() / 1000) * 1000;
-  return { presence, wall, now: presence.frozen ? bridge.asOf : wall };
+  return { presence, wall, now: presence.frozen ? bridge.asOf || wall : wall };
 }

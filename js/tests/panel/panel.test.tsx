@@ -11,12 +11,19 @@ import type { Recorded } from "../fake_model.ts";
 import { manyRows, NOW, stormPatch } from "../many.ts";
 import { mount, type Mounted } from "../mount.ts";
 import { rowOf } from "../rows.ts";
+import type { Connection, ToKernel } from "../../src/types.ts";
 
 let panel: Mounted;
 afterEach(() => panel.unmount());
 
 const show = async (recorded: unknown): Promise<void> => {
   panel = await mount(recorded as Recorded);
+};
+const withConnection = (recorded: unknown, changes: Partial<Connection>): Recorded => {
+  const changed = structuredClone(recorded) as Recorded;
+  for (const message of changed.messages)
+    if (message.type === "snapshot") Object.assign(message.connection, changes);
+  return changed;
 };
 const names = (): string[] =>
   [...panel.el.querySelectorAll(".jj-name")].map((name) => name.textContent ?? "");
@@ -107,11 +114,40 @@ describe("in each state", () => {
     expect(panel.all("row")[0]?.textContent).toBe(before);
   });
 
-  test("refused, it says what happened and offers to try again", async () => {
-    await show(refused);
-    expect(panel.text()).toContain("Sign-in refused: the token has expired.");
+  test("reconnecting for longer, it says why", async () => {
+    await show(withConnection(reconnecting, { attempt: 3, detail: "no route to the host" }));
 
-    await panel.click(panel.one("button", "Try again"));
+    expect(panel.text()).toContain("no route to the host");
+  });
+
+  test("live, it says what is lacking all the same", async () => {
+    await show(withConnection(running, { detail: "this API has no listJobs" }));
+
+    expect(panel.text()).toContain("live");
+    expect(panel.text()).toContain("this API has no listJobs");
+  });
+
+  test("refused, it says what is needed and why, and what to type looks like it", async () => {
+    const detail = "it has expired; run monitor.reconnect() or monitor.reconnect(auth=…) soon";
+    await show(withConnection(refused, { detail }));
+
+    expect(panel.text()).toContain("sign-in needed");
+    expect(panel.text()).toContain("Sign-in is needed. Showing what was known at");
+    expect(panel.text()).toContain(detail);
+    const typed = [...panel.el.querySelectorAll(".jj-reason code")].map((code) => code.textContent);
+    expect(typed).toEqual(["monitor.reconnect()", "monitor.reconnect(auth=…)"]);
+  });
+
+  test("refused before anything was known, it names no moment", async () => {
+    await show(withConnection(refused, { asOf: null }));
+
+    expect(panel.text()).not.toContain("Showing what was known");
+  });
+
+  test("refused, its button tries again and says when that was in vain", async () => {
+    await show(refused);
+
+    await panel.click(panel.one("button", "Reconnect"));
 
     expect(panel.model.sent.at(-1)).toMatchObject({
       type: "action",
@@ -119,6 +155,12 @@ describe("in each state", () => {
       job: null,
     });
     expect(panel.one("button", "Trying…")).toHaveProperty("disabled", true);
+    const { page, actionId } = panel.model.sent.at(-1) as ToKernel & { type: "action" };
+    panel.model.say({ type: "reply", page, actionId, ok: true, data: {} });
+    await panel.pass(3000);
+
+    expect(panel.text()).toContain("Refused again.");
+    expect(panel.one("button", "Reconnect")).toHaveProperty("disabled", false);
   });
 
   test("without a kernel, it shows the summary, and what to run", async () => {
