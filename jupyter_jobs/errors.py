@@ -43,6 +43,7 @@ the sentence: what happened, to which job or host, and what to try. No message h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import Any, ClassVar, Literal
 
 __all__ = [
@@ -87,6 +88,36 @@ class JobsError(Exception):
     """
 
     code: ClassVar[ErrorCode] = "SUBMISSION_FAILED"
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows of it: the reader's own lines and the sentence, which says what happened.
+
+        This package's lines, and what lies below them, are of use to those who mend it: `%xmode Verbose` shows all.
+        """
+        from IPython.core.getipython import get_ipython
+
+        shell: Any = get_ipython()
+        formatter = shell.InteractiveTB
+        if formatter.mode == "Verbose":
+            return list(formatter.structured_traceback(type(self), self, self.__traceback__))
+        chain = self.__cause__, self.__suppress_context__
+        self.__cause__ = None
+        try:
+            seen = _before_ours(self.__traceback__)
+            return list(formatter.structured_traceback(type(self), self, seen))
+        finally:
+            self.__cause__, self.__suppress_context__ = chain
+
+
+def _before_ours(traceback: TracebackType | None) -> TracebackType | None:
+    """Return the frames that led into this package."""
+    package = __name__.partition(".")[0]
+    if traceback is None:
+        return None
+    if str(traceback.tb_frame.f_globals.get("__name__")).partition(".")[0] == package:
+        return None
+    below = _before_ours(traceback.tb_next)
+    return TracebackType(below, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
 
 
 class ConfigurationError(JobsError, ValueError):
