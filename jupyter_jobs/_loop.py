@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-__all__ = ["Tasks", "call_soon", "loop_thread"]
+__all__ = ["Tasks", "call_soon", "is_cancelled", "loop_thread"]
 
 log = logging.getLogger("jupyter_jobs")
 
@@ -40,6 +40,34 @@ class Tasks:
         task.add_done_callback(self._ended)
         return task
 
+    def keep(
+        self, work: Callable[[], Coroutine[Any, Any, Any]], *, name: str
+    ) -> Callable[[], None]:
+        """Start what is to go on although the user interrupts; what is returned ends it.
+
+        Interrupting a kernel raises KeyboardInterrupt in whatever its loop runs at that moment, so it can end any task.
+        """
+        task: asyncio.Task[Any] | None = None
+
+        def begin() -> None:
+            nonlocal task
+            task = self.spawn(work(), name=name)
+            task.add_done_callback(ended)
+
+        def ended(done: asyncio.Task[Any]) -> None:
+            if task is done and not done.cancelled():
+                if isinstance(done.exception(), KeyboardInterrupt):
+                    begin()
+
+        def stop() -> None:
+            nonlocal task
+            if task is not None:
+                task.cancel()
+            task = None
+
+        begin()
+        return stop
+
     async def cancel(self) -> None:
         """Cancel all tasks but the calling one, and wait until they have ended."""
         others = self._tasks - {asyncio.current_task()}
@@ -49,8 +77,18 @@ class Tasks:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, KeyboardInterrupt):
+            log.info("an interrupt ended the background task %s", task.get_name())
+        else:
             log.error("the background task %s failed", task.get_name(), exc_info=error)
+
+
+def is_cancelled() -> bool:
+    """Return whether the running task itself is to end, and not something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 _all: WeakSet[Tasks] = WeakSet()

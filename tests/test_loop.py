@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from jupyter_jobs._loop import Tasks, call_soon, loop_thread
+from tests.support.interrupts import interrupt, run_through_interrupts
 
 CELL = contextvars.ContextVar("CELL", default="none")
 
@@ -134,3 +135,54 @@ def test_the_background_loop_keeps_no_process_from_ending() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=50)
 
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_what_is_kept_begins_again_after_an_interrupt_until_it_is_stopped() -> None:
+    async def story() -> None:
+        begun = asyncio.Semaphore(0)
+        tasks = Tasks(asyncio.get_running_loop())
+
+        async def work() -> None:
+            begun.release()
+            await asyncio.Event().wait()
+
+        stop = tasks.keep(work, name="work")
+        for _ in range(3):
+            await begun.acquire()
+            interrupt("work")
+        await begun.acquire()
+        stop()
+        await tasks.cancel()
+
+        assert begun.locked()
+
+    run_through_interrupts(story())
+
+
+def test_an_interrupt_that_comes_with_the_stop_begins_nothing() -> None:
+    async def story() -> None:
+        tasks = Tasks(asyncio.get_running_loop())
+        stop = tasks.keep(asyncio.Event().wait, name="work")
+        await asyncio.sleep(0)
+        interrupt("work")
+        asyncio.get_running_loop().call_soon(stop)
+        await asyncio.sleep(0.01)
+
+        assert [task for task in asyncio.all_tasks() if task.get_name() == "work"] == []
+
+    run_through_interrupts(story())
+
+
+def test_an_interrupt_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        Tasks(asyncio.get_running_loop()).spawn(asyncio.Event().wait(), name="work")
+        await asyncio.sleep(0)
+        interrupt("work")
+        await asyncio.sleep(0.01)
+
+    with caplog.at_level(logging.INFO):
+        run_through_interrupts(story())
+
+    assert [record.levelname for record in caplog.records if "work" in record.getMessage()] == [
+        "INFO"
+    ]

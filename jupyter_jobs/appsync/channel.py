@@ -14,6 +14,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_jobs._redact import redact
@@ -65,9 +66,8 @@ class Channel:
         self._subscriptions: dict[str, Subscription] = {}
         self._failures = Failures(door.timing.backoff, is_loopback=door.endpoint.is_loopback)
         self._renewing = False
-        self._parked: set[str] = set()
         self._parked_reason = ""
-        self._unparking: asyncio.Task[None] | None = None
+        self._stop_parking: Callable[[], None] | None = None
         self._runner: asyncio.Task[None] | None = None
         self._link: Link | None = None
         self._successor: Link | None = None
@@ -93,11 +93,7 @@ class Channel:
 
     def remove(self, subscription: Subscription) -> None:
         """Unsubscribe; a connection that nobody uses is kept for a while."""
-        del self._subscriptions[subscription.key]
-        for link in self._links():
-            link.stop(subscription.key)
-        self._unpark(subscription.key)
-        self._linger_if_unused()
+        self._leave(subscription.key)
 
     def reconnect_now(self) -> None:
         """End a wait, also the one after refused credentials; a stale connection is replaced."""
@@ -187,7 +183,7 @@ class Channel:
         if isinstance(link, Lost):
             return link, 0.0
         self._link = link
-        recycler = self._door.tasks.spawn(self._recycle(), name="appsync recycling")
+        stop_recycling = self._door.tasks.keep(self._recycle, name="appsync recycling")
         try:
             while True:
                 # Not awaited itself: an interrupt that ends it would be raised a second time here.
@@ -197,7 +193,7 @@ class Channel:
                 link = self._link
         finally:
             if not self._loop.is_closed():
-                recycler.cancel()
+                stop_recycling()
                 self._end_parking()
                 for left in self._links():
                     left.running.cancel()
@@ -259,7 +255,7 @@ class Channel:
         if self._successor is None or self._successor.opened_at is None:
             return False
         self._link, self._successor = self._successor, None
-        self._tell_open()
+        self._mind_parked()
         return True
 
     def _links(self) -> list[Link]:
@@ -270,9 +266,10 @@ class Channel:
             guarded(subscription.on_data, payload)
 
     def _handle(self, link: Link, event: ClientEvent) -> None:
+        if link not in self._links():
+            return  # it was replaced, and what ends on it goes on
         match event:
             case Started():
-                self._unpark(event.key)
                 if (subscription := self._subscriptions.get(event.key)) is not None:
                     self._owner.started(subscription)
                     guarded(subscription.on_started)
@@ -296,42 +293,43 @@ class Channel:
 
     def _park(self, link: Link, event: Refused) -> None:
         """Keep one whose credentials were refused, fresh ones too, until there are others; its siblings go on."""
-        link.stop(event.key)
-        self._parked.add(event.key)
+        link.park(event.key)
         said = redact(describe(event.errors)).rstrip(".")
         self._parked_reason = f"{self._door.endpoint.host} refused the credentials of a subscription: {said}; {_ADVICE}"
-        if self._unparking is None:
+        if link is self._link:
+            self._mind_parked()
+
+    def _mind_parked(self) -> None:
+        """Look for other credentials for as long as anything on the socket in use waits for them."""
+        if self._link is None or not self._link.parked:
+            self._end_parking()
+        elif self._stop_parking is None:
             log.error("%s", self._parked_reason)
-            self._unparking = self._door.tasks.spawn(self._try_parked(), name="appsync parking")
+            self._stop_parking = self._door.tasks.keep(self._try_parked, name="appsync parking")
         self._tell_open()
 
-    def _unpark(self, key: str) -> None:
-        """Have this one wait no longer."""
-        if key in self._parked:
-            self._parked.discard(key)
-            if not self._parked:
-                self._end_parking()
-                self._tell_open()
-
     def _end_parking(self) -> None:
-        self._parked.clear()
-        if self._unparking is not None:
-            self._unparking.cancel()
-            self._unparking = None
+        if self._stop_parking is not None:
+            self._stop_parking()
+            self._stop_parking = None
 
     async def _try_parked(self) -> None:
         await self._other_credentials()
-        parked, self._parked, self._unparking = self._parked, set(), None
-        for key in parked:
-            if self._link is not None:
+        self._stop_parking = None
+        if self._link is not None:
+            for key in tuple(self._link.parked):
+                self._link.parked.discard(key)
                 self._link.start(self._subscriptions[key])
         self._tell_open()
 
     def _leave(self, key: str) -> Subscription | None:
         """Take one off that has ended on one socket: off the other too."""
         subscription = self._subscriptions.pop(key, None)
+        was_parked = self._link is not None and key in self._link.parked
         for link in self._links():
             link.stop(key)
+        if was_parked:
+            self._mind_parked()
         self._linger_if_unused()
         return subscription
 
@@ -341,7 +339,7 @@ class Channel:
 
     def _tell_open(self) -> None:
         """Tell that the socket is open, or which of its subscriptions wait for other credentials."""
-        if self._parked:
+        if self._link is not None and self._link.parked:
             self._tell(ConnectionState.AUTH_FAILED, self._parked_reason)
         else:
             self._tell(ConnectionState.CONNECTED)

@@ -128,6 +128,7 @@ class Link:
         connection: Its state.
         running: Ends with the reason, when the socket is lost.
         opened_at: When the server acknowledged it, on the loop's clock, or None.
+        parked: Keys of those that wait for other credentials before they are started on it again.
         changed: Set whenever `is_settled` may have become true, and at the end.
     """
 
@@ -146,6 +147,7 @@ class Link:
         self.changed = asyncio.Event()
         self._door = door
         self._loop = door.tasks.loop
+        self.parked: set[str] = set()
         self._waiting = {subscription.key for subscription in subscriptions}
         self._handle = handle
         for subscription in subscriptions:
@@ -176,9 +178,15 @@ class Link:
 
     def stop(self, key: str) -> None:
         """Stop one, if it is on this socket."""
+        self.parked.discard(key)
         self._waiting.discard(key)
         self.changed.set()
         self._pump.settle(self.connection.stop(key, self._loop.time()))
+
+    def park(self, key: str) -> None:
+        """Stop one until there are other credentials."""
+        self.stop(key)
+        self.parked.add(key)
 
     def check(self) -> None:
         """See whether the other side is still there; see `Pump.check`."""
@@ -205,10 +213,16 @@ class Link:
         self._handle(self, event)
 
     async def _authorize(self, event: NeedsAuthorization) -> None:
-        found = await self._door.authorization(event)
-        now = self._loop.time()
+        try:
+            found = await self._door.authorization(event)
+        except KeyboardInterrupt:  # by the user, who meant something else
+            self._postpone(event)
+            raise
         if found is None:
-            self._pump.settle(self.connection.postpone(event.id, now))
+            self._postpone(event)
         else:
-            self.connection.authorize(event.id, found, now)
+            self.connection.authorize(event.id, found, self._loop.time())
             self._pump.settle([])
+
+    def _postpone(self, event: NeedsAuthorization) -> None:
+        self._pump.settle(self.connection.postpone(event.id, self._loop.time()))

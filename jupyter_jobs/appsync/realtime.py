@@ -176,6 +176,8 @@ class Pump:
 
         writer = self._tasks.spawn(self._write(), name="appsync writer")
         pinger = self._tasks.spawn(self._ping(), name="appsync pings")
+        for helper in (writer, pinger):
+            helper.add_done_callback(self._helper_ended)
         try:
             self.connection.connect(self._loop.time())
             self.settle([])
@@ -288,6 +290,11 @@ class Pump:
         except ConnectionClosed:
             return  # the reader sees it too, and says why
         self._pong_due.set(None)
+
+    def _helper_ended(self, helper: asyncio.Task[None]) -> None:
+        """Give up a socket on which nothing would be sent any more: an interrupt by the user can hit any task."""
+        if not helper.cancelled() and helper.exception() is not None:
+            self.lose(Lost("an accident in its task"))
 
     def _tick(self) -> None:
         self.settle(self.connection.tick(self._loop.time()))

@@ -330,7 +330,7 @@ class JobMonitor(anywidget.AnyWidget):
 
     def _start(self) -> None:
         self._client.start()
-        self._tasks.spawn(self._tick(), name="jupyter-jobs tick")
+        self._tasks.keep(self._tick, name="jupyter-jobs tick")
 
     def _stop(self) -> None:
         self._tasks.spawn(self._close_all(), name="jupyter-jobs close")

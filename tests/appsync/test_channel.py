@@ -14,8 +14,9 @@ from jupyter_jobs.appsync import channel, realtime
 from jupyter_jobs.appsync.auth import ApiKeyAuth, TokenAuth, TokenVerifier
 from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.client import AppSyncClient, Timing
+from jupyter_jobs.appsync.protocol import Refused
 from tests.support.recorder import Recorder, link_of
-from tests.support.server import KEY, FakeAppSync, Peer, Start
+from tests.support.server import KEY, UNAUTHORIZED, FakeAppSync, Peer, Start
 
 AT_ONCE = Backoff(base_s=0.0)
 NEVER = Backoff(base_s=1000.0, multiplier=1.0, cap_s=1000.0)
@@ -438,4 +439,108 @@ async def test_an_interrupt_that_hits_the_connection_begins_it_anew(server: Fake
 
     await told.until(lambda: told.started == 2)
     assert told.states == ["connecting", "connected", "reconnecting", "connected"]
+    await client.aclose()
+
+
+async def test_a_start_that_waits_for_credentials_still_does_when_a_new_socket_was_lost(
+    server: FakeAppSync,
+) -> None:
+    told, parked = Recorder(), Recorder()
+
+    def decide(peer: Peer, start: Start) -> None:
+        if peer is server.peers[0] and "parked" in start.data and len(peer.starts) < 4:
+            peer.machine.refuse(start.id, [UNAUTHORIZED])
+        elif peer is server.peers[0] or "parked" in start.data:
+            peer.machine.accept(start.id)  # on the second socket the other one gets no answer
+
+    server.on_start = decide
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(recycle_after_s=0.2))
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+    parked.subscribe(client, id="parked")
+    await told.until(lambda: client.status.state == "auth_failed")
+    await parked.until(lambda: parked.started)
+
+    server.upgrade_status = 404  # no third one
+    server.peers[1].cut()
+    await server.peers[1].websocket.wait_closed()
+    await asyncio.sleep(0.05)
+    waits = client.status.state
+    client.reconnect_now()
+    await parked.until(lambda: parked.started == 2)
+
+    assert waits == "auth_failed"
+    assert client.status.state == "connected"
+    assert [len(peer.starts) for peer in server.peers] == [4, 2]
+    await client.aclose()
+
+
+async def test_a_start_that_is_refused_on_a_new_socket_alone_waits_for_credentials_there(
+    server: FakeAppSync,
+) -> None:
+    told, refused = Recorder(), Recorder()
+    accepts = False
+
+    def decide(peer: Peer, start: Start) -> None:
+        if peer is server.peers[0] or "refused" not in start.data or accepts:
+            peer.machine.accept(start.id)
+        else:
+            peer.machine.refuse(start.id, [UNAUTHORIZED])
+
+    server.on_start = decide
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(recycle_after_s=0.3))
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    refused.subscribe(client, id="refused")
+    await refused.until(lambda: refused.started)
+
+    await told.until(lambda: client.status.state == "auth_failed")
+    await server.peers[0].websocket.wait_closed()
+    accepts = True
+    client.reconnect_now()
+    await refused.until(lambda: refused.started == 2)
+
+    assert client.status.state == "connected"
+    assert told.started >= 2
+    await client.aclose()
+
+
+async def test_what_a_replaced_socket_still_says_ends_nothing(server: FakeAppSync) -> None:
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(recycle_after_s=0.2))
+    subscription = told.subscribe(client)
+    await told.until(lambda: told.started)
+    old, channel_ = link_of(client), client._shared._channels[0]
+    await told.until(lambda: told.started == 2)
+    await asyncio.wait({old.running})
+
+    channel_._handle(old, Refused(subscription.key, [{"message": "Subscription ended."}], False))
+
+    assert told.ended == []
+    await server.peers[-1].publish(event(1))
+    await told.until(lambda: told.data)
+    await client.aclose()
+
+
+async def test_a_token_function_that_was_cancelled_is_asked_again(server: FakeAppSync) -> None:
+    asked = itertools.count()
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+
+    async def token() -> str:
+        if next(asked) in (0, 2):  # for the connection, and for the first start on it
+            await cancelled
+        return "good"
+
+    server.verifier = TokenVerifier(lambda token: token == "good")
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, TokenAuth(token), timing=timing())
+    client.on_status(told.on_status)
+
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+
+    assert "CancelledError" in {s.error for s in told.statuses if s.error}.pop()
+    assert len(server.peers) == 1
     await client.aclose()

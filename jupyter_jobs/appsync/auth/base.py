@@ -11,6 +11,7 @@ from enum import StrEnum
 from threading import Thread
 from typing import Protocol, TypeVar, runtime_checkable
 
+from jupyter_jobs._loop import is_cancelled
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import ConfigurationError, Unauthorized
@@ -118,6 +119,10 @@ async def ask(auth: Auth, attempt: Attempt) -> dict[str, str]:
         return dict(await answer if inspect.isawaitable(answer) else answer)
     except Exception as exc:
         raise _explain(exc, attempt) from exc
+    except asyncio.CancelledError as exc:
+        if is_cancelled():
+            raise
+        raise _explain(exc, attempt) from exc
 
 
 def ask_sync(auth: Auth, attempt: Attempt) -> dict[str, str]:
@@ -128,7 +133,7 @@ def ask_sync(auth: Auth, attempt: Attempt) -> dict[str, str]:
     try:
         answer = auth.headers(attempt)
         return dict(_await_elsewhere(answer) if inspect.isawaitable(answer) else answer)
-    except Exception as exc:
+    except (Exception, asyncio.CancelledError) as exc:
         raise _explain(exc, attempt) from exc
 
 
@@ -149,7 +154,7 @@ def visible_ascii(value: object, what: str) -> str:
     return value
 
 
-def _explain(exc: Exception, attempt: Attempt) -> Exception:
+def _explain(exc: BaseException, attempt: Attempt) -> Exception:
     if isinstance(exc, ConfigurationError | Unauthorized):
         return exc
     host = attempt.endpoint.host

@@ -62,3 +62,27 @@ async def test_a_function_may_fail_in_our_own_words(error: Exception) -> None:
 
     with pytest.raises(type(error), match=str(error)):
         await ask(TokenAuth(function), ATTEMPT)
+
+
+async def test_a_function_that_waited_for_something_cancelled_has_failed() -> None:
+    async def function() -> str:
+        raise asyncio.CancelledError
+
+    auth = TokenAuth(function)
+
+    for asking in (ask(auth, ATTEMPT), asyncio.to_thread(ask_sync, auth, ATTEMPT)):
+        with pytest.raises(Unauthorized, match="raised CancelledError"):
+            await asking
+
+
+async def test_whoever_asks_can_be_cancelled() -> None:
+    async def function() -> str:
+        await asyncio.Event().wait()
+        return "token"
+
+    asking = asyncio.create_task(ask(TokenAuth(function), ATTEMPT))
+    await asyncio.sleep(0)
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
