@@ -9,6 +9,9 @@ import pytest
 from tests.support.backend import RunningBackend, running_backend
 from tests.support.leftovers import nothing_left
 
+# The suite starts some hundred processes; without it each of them would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:

@@ -84,9 +84,9 @@ def test_the_bundle_is_small_and_complete(wheel: Path) -> None:
 @pytest.mark.timeout(600)
 def test_the_wheel_installs_alone_and_opens_a_monitor(wheel: Path, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
-    run(sys.executable, "-m", "venv", venv, cwd=tmp_path)
-    pip = (venv / "bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(*pip, "install", wheel, cwd=tmp_path)
+    run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", venv, "--disable-pip-version-check", "--quiet")
+    run(*pip, "install", "--no-compile", wheel, cwd=tmp_path)
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     with own_folders(tmp_path / "folders") as folders:

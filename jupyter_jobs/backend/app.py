@@ -83,11 +83,11 @@ class Backend:
         self.active_at = time.monotonic()
         if read_authorization((), {}, request.headers) is None:
             return _refusal(401, **unauthorized(Unauthorized(NO_CREDENTIALS)))
-        body = b""
+        received = bytearray()
         try:
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_LIMIT:
+                received += chunk
+                if len(received) > BODY_LIMIT:
                     return _refusal(
                         413,
                         "PayloadTooLarge",
@@ -95,6 +95,7 @@ class Backend:
                     )
         except ClientDisconnect:
             return Response()  # nobody is there to read it
+        body = bytes(received)
         try:
             self._verifier.verify(request.headers, Purpose.REQUEST, body)
         except Unauthorized as error:

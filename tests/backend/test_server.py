@@ -109,12 +109,12 @@ def test_it_ends_when_nobody_asks_and_nothing_runs(tmp_path: Path) -> None:
 
 def test_a_running_job_keeps_it_alive(tmp_path: Path) -> None:
     ended = tmp_path / "ended"
-    process = start("--data-dir", str(tmp_path), "--idle-exit", "1", JUPYTER_JOBS_API_KEY=KEY)
+    process = start("--data-dir", str(tmp_path), "--idle-exit", "0.3", JUPYTER_JOBS_API_KEY=KEY)
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
     backend = RunningBackend(ready["http"], ready["realtime"], KEY, tmp_path, process)
 
-    payload = json.dumps({"shell": f"sleep 3; touch {ended}"})
+    payload = json.dumps({"shell": f"sleep 1.5; touch {ended}"})
     given = {"request": "x", "kind": "COMMAND", "payload": payload}
     answer = backend.execute(SUBMIT_JOB, {"input": given})
     process.communicate(timeout=PATIENCE_S)

@@ -186,7 +186,9 @@ async def test_a_wrong_key_is_told_by_the_first_call(external_backend: RunningBa
 
 
 async def test_an_endpoint_that_is_not_there_is_told(unused_tcp_port_url: str) -> None:
-    async with await JobClient.connect(unused_tcp_port_url, auth=ApiKeyAuth(KEY)) as client:
+    async with await JobClient.connect(
+        unused_tcp_port_url, auth=ApiKeyAuth(KEY), config={"retry_delay": 0.01}
+    ) as client:
         with pytest.raises(ConnectionLost, match=r"127\.0\.0\.1"):
             await client.submit("work")
 

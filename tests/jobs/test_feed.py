@@ -12,6 +12,7 @@ from jupyter_jobs.errors import ConnectionLost, SubscriptionRefused
 from jupyter_jobs.jobs import feed
 from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.config import JobConfig
 from jupyter_jobs.jobs.feed import JobFeed
 from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.reconciler import Reconciler
@@ -110,7 +111,9 @@ async def test_a_backend_that_is_away_at_the_start_is_asked_again(
     monkeypatch.setattr(feed, "RETRY_CAP", 0.05)
     id_ = submit(external_backend, "away")
     with proxied(external_backend.http) as proxy:
-        async with JobClient(target(external_backend, proxy.http), group="away") as client:
+        config = JobConfig(retry_delay=0.01)
+        through = target(external_backend, proxy.http)
+        async with JobClient(through, group="away", config=config) as client:
             with proxy.down():
                 client.start()
                 await client.ready()

@@ -119,13 +119,13 @@ async def test_after_a_reset_each_live_job_is_heard_of_again(
 
 
 async def test_many_jobs_are_followed_each(client: JobClient, seed: SeedBackend) -> None:
-    jobs = await asyncio.gather(*(client.submit("Process data") for _ in range(150)))
-    await seed.until(lambda: len(set(seed.subscribed)) == 150)
+    jobs = await asyncio.gather(*(client.submit("Process data") for _ in range(120)))
+    await seed.until(lambda: len(set(seed.subscribed)) == 120)
     for number, job in enumerate(jobs):
         await seed.update(job.id, "PROCESSING")
         await seed.update(job.id, "COMPLETE", number)
 
-    assert await asyncio.gather(*jobs) == list(range(150))
+    assert await asyncio.gather(*jobs) == list(range(120))
     await seed.until(lambda: seed.subscribed == [])
 
 
