@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_jobs.appsync.messages import Stop, encode
 from jupyter_jobs.appsync.protocol import (
     ClientConnection,
     ClientEvent,
@@ -55,6 +56,11 @@ class ConnectionPair:
     def stop(self, key: str) -> list[ClientEvent]:
         """Stop; return what the client told."""
         self._tell(self.client.stop(key, self.now))
+        return self.pump()
+
+    def end(self, id: str) -> list[ClientEvent]:
+        """Let the server end an operation by itself, as if asked to; return what the client told."""
+        self.server.receive(encode(Stop(id)), self.now)
         return self.pump()
 
     def wait(self, seconds: float) -> list[ClientEvent]:

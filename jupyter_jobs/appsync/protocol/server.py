@@ -118,15 +118,6 @@ class ServerConnection:
         self._send(Error(id, errors))
         return True
 
-    def throttle(self, id: str) -> bool:
-        """Refuse a pending `Start` because there were too many: the service does not say which one it means."""
-        if self._operations.pop(id, None) is None:
-            return False
-        self._send(
-            Error(None, [{"errorType": "LimitExceededError", "message": "Rate limit exceeded"}])
-        )
-        return True
-
     def publish(self, id: str, payload: dict[str, Any] | str) -> bool:
         """Send an event to one live subscription.
 
@@ -142,13 +133,6 @@ class ServerConnection:
         self._output.append(
             encode_data(id, payload if isinstance(payload, str) else dumps(payload))
         )
-        return True
-
-    def end(self, id: str) -> bool:
-        """End a subscription from this side with `complete`. Returns False if it was gone already."""
-        if self._operations.pop(id, None) is None:
-            return False
-        self._send(Complete(id))
         return True
 
     def reject(self, errors: Errors) -> None:

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from jupyter_jobs.appsync.messages import Stop, encode
 from jupyter_jobs.appsync.protocol import (
     ClientConnection,
     ClientEvent,
@@ -134,7 +135,8 @@ class AnyOrder(RuleBasedStateMachine):
     def server_publishes_and_ends(self) -> None:
         for id_ in self.server.subscriptions:
             self.server.publish(id_, {"data": {"x": 1}})
-        self.server.end(self.server.subscriptions[0])
+        ended = Stop(self.server.subscriptions[0])  # that the client never sent
+        self.server.receive(encode(ended), self.now)
         self.collect()
 
     @rule(count=st.integers(1, 5))

@@ -96,17 +96,6 @@ def test_a_refused_start_gets_its_errors_and_is_forgotten() -> None:
     assert not server.accept("a")
 
 
-def test_a_start_too_many_at_a_time_is_refused_without_its_id() -> None:
-    server = opened()
-    server.receive(start("a"), 0.0)
-
-    assert server.throttle("a")
-
-    error = {"errorType": "LimitExceededError", "message": "Rate limit exceeded"}
-    assert sent(server) == [{"type": "error", "payload": {"errors": error}}]
-    assert not server.throttle("a")
-
-
 @pytest.mark.parametrize("is_live", [False, True])
 def test_an_id_in_use_is_refused_and_the_one_that_uses_it_goes_on(is_live: bool) -> None:
     server = opened()
@@ -170,7 +159,6 @@ def test_a_start_that_was_stopped_while_it_was_decided_stays_stopped() -> None:
 
     assert not server.accept("a")
     assert not server.refuse("a", [])
-    assert not server.end("a")
     assert sent(server) == []
 
 
@@ -179,15 +167,6 @@ def test_an_answer_is_given_once() -> None:
 
     assert not server.accept("a")
     assert sent(server) == []
-
-
-def test_the_server_may_end_a_subscription() -> None:
-    server = live("a")
-
-    assert server.end("a")
-
-    assert sent(server) == [{"id": "a", "type": "complete"}]
-    assert server.subscriptions == ()
 
 
 @pytest.mark.parametrize(
