@@ -24,8 +24,8 @@ log = logging.getLogger("jupyter_jobs")
 class Tasks:
     """Background tasks of one owner on one event loop.
 
-    Keeps a strong reference to each (asyncio itself keeps a weak one) and logs what nobody awaits. All methods but
-    `spawn_threadsafe` belong to the loop's own thread.
+    Keeps a strong reference to each (asyncio itself keeps a weak one) and logs what nobody awaits. All methods belong
+    to the loop's own thread.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,4 +1,4 @@
-"""The door to one AppSync API: run an operation, subscribe, watch the connection."""
+"""One AppSync API, as its callers have it: run an operation, subscribe, watch the connection."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`jupyter-jobs`: the jobs of this machine, or of an AppSync endpoint, from a shell.
 
-Each command is one function and one entry of `COMMANDS`; what needs a terminal library imports it when it runs.
+Each command is a function of `commands` and its words in `_parser`; what is slow to import is imported when it runs.
 """
 
 from __future__ import annotations

@@ -156,11 +156,6 @@ class NotebookPage:
         self._command(index, "notebook:create-output-view")
         return self.page.locator(".jp-LinkedOutputView").last
 
-    def clear_output(self, index: int) -> None:
-        """Take away what a cell shows."""
-        self._make_current()
-        self._command(index, "notebook:clear-cell-output")
-
     def restart_kernel(self) -> None:
         """Start the kernel anew, as the button does after its question, and wait until it is idle."""
         self._of_panel("panel.sessionContext.restartKernel()")
@@ -169,10 +164,6 @@ class NotebookPage:
     def interrupt(self) -> None:
         """Interrupt the kernel, as the button does."""
         self._of_panel("panel.sessionContext.session.kernel.interrupt()")
-
-    def shut_down_kernel(self) -> None:
-        """End the kernel; the notebook stays open without one."""
-        self._of_panel("panel.sessionContext.shutdown()")
 
     def save(self) -> None:
         """Save the notebook."""

@@ -11,7 +11,6 @@ import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urljoin
 
 from jupyter_jobs.jobs.embedded import EmbeddedBackend
 from tests.support.own_folders import backend_of, own_folders
@@ -114,22 +113,6 @@ class LabServer:
     def backend(self) -> EmbeddedBackend | None:
         """The embedded backend that the kernels share, or None while none was started."""
         return backend_of(self.environ)
-
-    def backend_stats(self) -> dict[str, Any]:
-        """What the embedded backend counts: connections, subscriptions, jobs.
-
-        Raises:
-            RuntimeError: No backend runs.
-        """
-        backend = self.backend()
-        if backend is None:
-            raise RuntimeError("no backend runs; a cell that makes a JobMonitor starts it")
-        request = urllib.request.Request(
-            urljoin(backend.http, "/stats"), headers={"x-api-key": backend.key}
-        )
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
-            stats: dict[str, Any] = json.load(response)
-        return stats
 
     def forget_theme(self) -> None:
         """Undo what `NotebookPage.set_theme` saved."""
