@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
-from jupyter_jobs._loop import Tasks, call_soon
+from jupyter_jobs._loop import Tasks, call_soon, is_cancelled
 from jupyter_jobs.appsync.client import ConnectionStatus
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobStatus
@@ -215,5 +215,7 @@ async def _call(name: str, callback: Callable[[Any], object], argument: Any) -> 
         answer = callback(argument)
         if inspect.isawaitable(answer):
             await answer
-    except Exception:
+    except (Exception, asyncio.CancelledError):
+        if is_cancelled():
+            raise
         log.exception("the callback %s failed: %r", name, callback)

@@ -42,14 +42,16 @@ class JobClient(Following):
         thread_id: The thread of the event loop; None before `start`.
         api: Asks the server.
         loop: The event loop on which updates arrive.
-        blocking: Wraps every call that waits on the calling thread.
+        blocking: Wraps every call that waits for a job on the calling thread; by default such a call is refused on the
+            thread of the loop.
         closed: Whether `close` was called.
 
     Args:
         target: Where jobs go; see `find_target`, which `connect` calls.
         group: Which jobs to follow.
         loop: The loop that updates arrive on; default the running one.
-        blocking: Wraps every call that waits on the calling thread.
+        blocking: Wraps every call that waits for a job on the calling thread; by default such a call is refused on the
+            thread of the loop.
         config: How patient it is.
         wire: Asks and subscribes; default one for the target, which is closed with the client. One that is given
             stays open.

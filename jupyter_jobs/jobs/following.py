@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Unpack
 
 from jupyter_jobs._loop import Tasks, call_soon
 from jupyter_jobs.appsync.auth import Auth
 from jupyter_jobs.appsync.client import AppSyncClient, ConnectionState, ConnectionStatus
-from jupyter_jobs.errors import MonitorClosed
+from jupyter_jobs.errors import LocalProtocolError, MonitorClosed
 from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.callbacks import Callbacks, Dispatcher, Metric
 from jupyter_jobs.jobs.calls import Body
@@ -38,7 +38,8 @@ class Following:
         thread_id: The thread of the event loop; None before `start`.
         api: Asks the server.
         loop: The event loop on which updates arrive.
-        blocking: Wraps every call that waits on the calling thread.
+        blocking: Wraps every call that waits for a job on the calling thread; by default such a call is refused on the
+            thread of the loop.
         closed: Whether `close` was called.
     """
 
@@ -48,7 +49,7 @@ class Following:
         *,
         group: str = "default",
         loop: asyncio.AbstractEventLoop | None = None,
-        blocking: Callable[[], AbstractContextManager[None]] = nullcontext,
+        blocking: Callable[[], AbstractContextManager[None]] | None = None,
         config: JobConfig = JobConfig(),  # noqa: B008  frozen
         wire: AppSyncClient | None = None,
         store: JobStore | None = None,
@@ -57,7 +58,7 @@ class Following:
         self.target = target
         self.group = group
         self.loop = loop or asyncio.get_running_loop()
-        self.blocking = blocking
+        self.blocking = blocking or self._elsewhere
         self.closed = False
         self.thread_id: int | None = None
         self._config = config
@@ -185,6 +186,15 @@ class Following:
             stop()
         await self._dispatcher.drain()
         await self._tasks.cancel()
+
+    @contextmanager
+    def _elsewhere(self) -> Iterator[None]:
+        if threading.get_ident() == self.thread_id:
+            raise LocalProtocolError(
+                "this would wait for ever: the end of a job is told on the event loop of this very thread; "
+                "use `await job`, or wait on another thread: `await asyncio.to_thread(job.result)`"
+            )
+        yield
 
     def _job_changed(self, id_: str, status: JobStatus) -> None:
         if status.is_terminal and (handle := self._handles.get(id_)) is not None:

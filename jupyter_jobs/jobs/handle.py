@@ -15,7 +15,7 @@ import json
 import pickle
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -138,6 +138,8 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
             concurrent.futures.CancelledError: It was cancelled.
             ResultUnavailable: It succeeded, and its value cannot be had here.
             MonitorClosed: The monitor was closed before the job ended; it goes on.
+            LocalProtocolError: It has not ended, and this is the thread of a `JobClient`'s own event loop, where its end
+                could never be told: use `await job`.
         """
         with self._waiting(timeout):
             value = super().result(timeout)
@@ -190,7 +192,7 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
 
     @contextmanager
     def _waiting(self, timeout: float | None) -> Iterator[None]:
-        with self._owner.blocking():
+        with nullcontext() if self.done() else self._owner.blocking():
             try:
                 yield
             except TimeoutError as error:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, Unpack, overload
 
@@ -141,7 +140,7 @@ class JobMonitor(anywidget.AnyWidget):
             target,
             group=group,
             loop=self._home,
-            blocking=self._standin.blocking if self._standin else nullcontext,
+            blocking=self._standin.blocking if self._standin else None,
         )
         self._tasks = Tasks(self._home)
         self._panel = Panel(

@@ -9,6 +9,7 @@ from jupyter_jobs._loop import Tasks
 from jupyter_jobs.appsync.client import ConnectionState, ConnectionStatus
 from jupyter_jobs.jobs.callbacks import Callbacks, Dispatcher, Metric
 from jupyter_jobs.jobs.model import JobStatus
+from tests.support.interrupts import interrupt, run_through_interrupts
 
 RUNNING, SUCCEEDED, FAILED = JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED
 
@@ -189,6 +190,45 @@ async def test_what_a_callback_raises_is_logged_and_harms_nobody(
     assert told.ends() == [("on_job_complete", "j1"), ("on_job_complete", "j2")]
     assert caplog.text.count("the callback on_job_complete failed") == 4
     assert "of mine, later" in caplog.text
+
+
+async def test_a_callback_that_waited_for_something_cancelled_holds_up_no_other(
+    told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def waits(job: str) -> None:
+        task = asyncio.ensure_future(asyncio.Event().wait())
+        task.cancel()
+        await task
+
+    told.dispatcher.add({"on_job_complete": waits})
+    with caplog.at_level(logging.ERROR):
+        told.dispatcher.submitted("j1", SUCCEEDED)
+        told.dispatcher.submitted("j2", SUCCEEDED)
+        await told.dispatcher.drain()
+
+    assert told.ends() == [("on_job_complete", "j1"), ("on_job_complete", "j2")]
+    assert caplog.text.count("the callback on_job_complete failed") == 2
+
+
+def test_an_interrupt_that_hits_a_callback_holds_up_no_other() -> None:
+    async def story() -> None:
+        told, begun = Told(), asyncio.Event()
+
+        async def waits(job: str) -> None:
+            begun.set()
+            await asyncio.sleep(0.01 if job == "j2" else 3600)
+
+        told.dispatcher.add({"on_job_complete": waits})
+        told.dispatcher.submitted("j1", SUCCEEDED)
+        await begun.wait()
+        told.dispatcher.submitted("j2", SUCCEEDED)
+        interrupt("jupyter-jobs callbacks")
+        await asyncio.sleep(0)
+        await told.dispatcher.drain()
+
+        assert told.ends() == [("on_job_complete", "j1"), ("on_job_complete", "j2")]
+
+    run_through_interrupts(story())
 
 
 async def test_callbacks_may_come_and_go(told: Told) -> None:

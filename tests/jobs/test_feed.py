@@ -19,6 +19,7 @@ from jupyter_jobs.jobs.reconciler import Reconciler
 from jupyter_jobs.jobs.store import JobStore
 from tests.support.backend import RunningBackend
 from tests.support.following import all_jobs, following, submit, target, until
+from tests.support.interrupts import interrupt, run_through_interrupts
 from tests.support.proxy import proxied
 from tests.support.wire import Wire, job
 
@@ -190,6 +191,18 @@ async def test_many_unusable_events_make_one_question() -> None:
 
         assert feed_._due == []
         assert wire.asked == ["ListJobs", "ListJobs"]
+
+
+def test_an_interrupt_does_not_end_the_questions() -> None:
+    async def story() -> None:
+        wire = Wire(job("j1"))
+        async with fed(wire):
+            interrupt("jupyter-jobs feed")
+            await asyncio.sleep(0.01)
+            wire.say(event(None))
+            await wire.until_asked(2)
+
+    run_through_interrupts(story())
 
 
 async def test_each_start_of_the_subscription_asks_at_once_and_twice_later() -> None:

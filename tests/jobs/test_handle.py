@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from jupyter_jobs.errors import (
     JobLost,
     JobTimedOut,
     JobUnsuccessful,
+    LocalProtocolError,
     MonitorClosed,
     ResultUnavailable,
 )
@@ -424,6 +426,7 @@ async def test_an_interrupted_wait_leaves_the_job_alone(
 
     async with following(external_backend, group) as client:
         job = await one_job(client, external_backend)
+        client.blocking = nullcontext
         with monkeypatch.context() as patch:
             patch.setattr(concurrent.futures.Future, "result", interrupt)
             with pytest.raises(KeyboardInterrupt):
@@ -431,3 +434,31 @@ async def test_an_interrupted_wait_leaves_the_job_alone(
 
         assert not job.done()
         assert job.status == "QUEUED"
+
+
+async def test_a_wait_that_would_hold_up_its_own_end_is_refused(
+    external_backend: RunningBackend, group: str, update: Work
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+
+        for wait in (job.result, job.exception):
+            with pytest.raises(LocalProtocolError, match="use `await job`"):
+                wait(timeout=60)
+        update(job.id, status="SUCCEEDED", result="7")
+
+        assert await job == 7
+        assert job.result() == 7
+        assert job.exception() is None
+
+
+async def test_a_wait_on_another_thread_is_not_refused(
+    external_backend: RunningBackend, group: str, update: Work
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+
+        waiting = asyncio.create_task(asyncio.to_thread(job.result, 60))
+        update(job.id, status="SUCCEEDED", result="7")
+
+        assert await waiting == 7
