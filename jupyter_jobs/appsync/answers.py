@@ -71,7 +71,7 @@ def _meaning(
     ]
     if status == 401 or (status != 200 and any(map(_UNAUTHORIZED.search, kinds))):
         return Unauthorized(
-            f"{host} refused the credentials: {said.rstrip('.') or 'no reason given'}; check the key or token in auth=",
+            f"{host} refused the credentials: {said.rstrip('.') or 'no reason given'}; check the key or token; a monitor or client takes another by reconnect(auth=…)",
             **facts,
         )
     if status == 429 or (status == 503 and wait_s is not None):

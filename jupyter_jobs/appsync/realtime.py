@@ -12,6 +12,7 @@ import logging
 import ssl
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from jupyter_jobs._loop import Tasks
 from jupyter_jobs._redact import redact
@@ -103,7 +104,8 @@ async def open_websocket(
     except Exception as exc:  # whatever DNS, TCP, TLS, a proxy or the handshake can raise
         reason = "; ".join(filter(None, (redact(str(exc)) or type(exc).__name__, tls.advice(exc))))
         kind = Offline if _no_way(exc) else ConnectionLost
-        raise kind(f"no connection to {endpoint.host}: {reason}", host=endpoint.host) from exc
+        host = urlsplit(endpoint.realtime).netloc
+        raise kind(f"no connection to {host}: {reason}", host=endpoint.host) from exc
 
 
 def _refusal(host: str, status: int, headers: Headers) -> WireError:

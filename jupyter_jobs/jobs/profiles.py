@@ -83,6 +83,12 @@ class Profile:
                     f"the profile {self.name!r} has {unknown[0]!r} in {what}, "
                     f"which takes {', '.join(sorted(known))}"
                 )
+        for word, status in self.statuses.items():
+            if not isinstance(status, JobStatus):
+                raise ConfigurationError(
+                    f"the profile {self.name!r} takes {word!r} for {status!r}, which is no JobStatus, "
+                    "as JobStatus.SUCCEEDED is"
+                )
         if "submitJob" not in self.documents or not self.updates:
             raise ConfigurationError(
                 f"the profile {self.name!r} needs a document for submitJob, and a subscription in updates"

@@ -41,7 +41,7 @@ def job_error(error: RequestRefused, job_id: str | None, profile: Profile) -> Jo
     if any(sign in text for sign in _OF_ANOTHER_SCHEMA):
         others = " or ".join(f'profile="{name}"' for name in PROFILES if name != profile.name)
         return NotSupported(
-            f"the schema of this API is not the one that the profile {profile.name!r} describes: {text}. "
+            f"the schema of this API is not the one that the profile {profile.name!r} describes: {text.rstrip('.')}. "
             f"Pass {others}, or write a Profile for it (see jupyter_jobs.jobs.profiles)",
             job_id=job_id,
         )

@@ -3,13 +3,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 from websockets.asyncio.server import ServerConnection as WebSocket
 from websockets.http11 import Request, Response
 
-from jupyter_jobs.appsync import realtime, timing
 from jupyter_jobs.appsync.auth import ApiKeyAuth, TokenAuth
 from jupyter_jobs.appsync.client import AppSyncClient, Timing
 from jupyter_jobs.appsync.endpoint import Endpoint
@@ -21,20 +19,6 @@ from tests.support.server import KEY, FakeAppSync, in_thread
 
 QUICK = Timing(ping_every_s=0.05, pong_within_s=0.1, close_s=0.2, linger_s=0.05)
 EVENT = {"data": {"onX": {"id": "1"}}}
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeAppSync]:
-    """An API on this machine."""
-    async with FakeAppSync() as server:
-        yield server
-
-
-@pytest.fixture
-def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a loop that was late catch up quickly."""
-    monkeypatch.setattr(timing, "GRACE_S", 0.1)
-    monkeypatch.setattr(realtime, "GRACE_S", 0.1)
 
 
 @pytest.mark.usefixtures("short_grace")
@@ -266,8 +250,10 @@ async def test_the_environments_proxy_is_not_asked_for_this_machine(
     await websocket.close()
 
 
-async def test_a_host_that_is_not_there_is_named() -> None:
-    endpoint = Endpoint.parse("https://nowhere.invalid/graphql")
+@pytest.mark.parametrize("realtime_url", [None, "wss://nowhere.invalid/graphql/realtime"])
+async def test_a_host_that_is_not_there_is_named(realtime_url: str | None) -> None:
+    host = "nowhere.invalid" if realtime_url is None else "api.invalid"
+    endpoint = Endpoint.parse(f"https://{host}/graphql", realtime_url)
 
     with pytest.raises(ConnectionLost, match=r"no connection to nowhere\.invalid"):
         await open_websocket(endpoint, {}, QUICK)

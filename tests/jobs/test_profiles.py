@@ -75,3 +75,8 @@ def test_every_operation_is_known_to_be_missed() -> None:
     assert set(PROFILES["jupyter_jobs"].documents) == set(OPERATIONS)
     assert Priority.HIGH not in SEED.priorities
     assert isinstance(SEED, Profile)
+
+
+def test_a_status_that_is_none_is_refused_where_it_is_written() -> None:
+    with pytest.raises(ConfigurationError, match="takes 'OK' for 'DONE', which is no JobStatus"):
+        dataclasses.replace(SEED, statuses={"OK": "DONE"})
