@@ -44,8 +44,8 @@ def file_name(test_name: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_thread_is_left() -> None:
-    """Playwright keeps threads of its own until the last test has ended."""
+def _nothing_is_left() -> None:
+    """Playwright keeps threads and sockets of its own until the last test has ended."""
 
 
 @pytest.fixture(scope="session")
