@@ -36,6 +36,8 @@ class Tasks:
     def spawn(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
         """Start a coroutine in an empty context; a failure is logged with its traceback."""
         task = self.loop.create_task(coroutine, name=name, context=contextvars.Context())
+        # Whoever closes a loop by hand takes its tasks along; asyncio would lament each of them.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # as `asyncio.gather` does
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task

@@ -188,6 +188,10 @@ class Pump:
             return self._lost or Lost(f"the socket closed: {redact(str(exc))}")
         except RemoteProtocolError as exc:
             return Lost(str(exc))
+        except RuntimeError:
+            if self._loop.is_closed():  # websockets stumbles over that where it waits
+                return Lost("the event loop was closed")
+            raise
         except asyncio.CancelledError:
             self.connection.close()
             self._deadline.set(None)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -26,13 +25,6 @@ from tests.support.server import KEY, Answer, FakeAppSync
 
 TIMING = Timing(close_s=0.2, linger_s=0.05)
 EVENT = {"data": {"onX": {"id": "1"}}}
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeAppSync]:
-    """An API on this machine."""
-    async with FakeAppSync() as server:
-        yield server
 
 
 def make(server: FakeAppSync, key: str = KEY) -> AppSyncClient:
@@ -341,9 +333,11 @@ def test_retries_cannot_be_negative(wrong: dict[str, Any]) -> None:
         AppSyncClient("https://api.example.com/graphql", ApiKeyAuth("k"), **wrong)
 
 
-def test_a_loop_that_just_stops_leaves_no_noise() -> None:
-    program = """
+@pytest.mark.parametrize("end", ["pass", "loop.close()", "loop.close(); del client; gc.collect()"])
+def test_a_loop_that_just_stops_or_is_closed_leaves_no_noise(end: str) -> None:
+    program = f"""
 import asyncio
+import gc
 from tests.support.recorder import Recorder
 from tests.support.server import KEY, FakeAppSync, in_thread
 from jupyter_jobs.appsync import ApiKeyAuth, AppSyncClient
@@ -352,11 +346,14 @@ async def subscribe(endpoint):
     recorder, client = Recorder(), AppSyncClient(endpoint, ApiKeyAuth(KEY))
     recorder.subscribe(client)
     await recorder.until(lambda: recorder.started)
+    await client.execute("query {{ x }}")
+    return client
 
 server = FakeAppSync()
 with in_thread(server) as run:
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(subscribe(server.endpoint))
+    client = loop.run_until_complete(subscribe(server.endpoint))
+    {end}
 print("done")
 """
     ended = subprocess.run(
