@@ -204,7 +204,7 @@ TRAPS = {
     26: Trap(
         "try refused credentials for ever",
         (
-            f"{APPSYNC}/test_shared.py"
+            f"{APPSYNC}/test_shared_credentials.py"
             "::test_credentials_that_stay_refused_stop_the_attempts_until_asked",
             f"{APPSYNC}/test_http.py::test_credentials_that_are_refused_twice_are_given_up",
         ),

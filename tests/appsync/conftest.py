@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from jupyter_jobs.appsync import realtime, timing
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth
 from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.http import HttpTransport
 from tests.support.raw_http import RawHttp
 from tests.support.server import KEY, FakeAppSync
+from tests.support.story import FOREVER, Story
 
 QUERY = "query GetX($id: ID!) { getX(id: $id) { id } }"
 Execute = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
@@ -59,3 +61,35 @@ def nobody() -> Endpoint:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return Endpoint.parse(f"http://127.0.0.1:{unused.getsockname()[1]}/graphql")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeAppSync]:
+    """An API on this machine."""
+    async with FakeAppSync() as server:
+        yield server
+
+
+@pytest.fixture
+async def story(server: FakeAppSync) -> AsyncIterator[Story]:
+    """A client with the right key, not connected yet."""
+    story = Story(server, ApiKeyAuth(KEY))
+    yield story
+    await story.client.aclose()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Make every wait endless; a test puts shorter ones in, to be used up from the left."""
+    waits: list[float] = []
+    monkeypatch.setattr(
+        Backoff, "delay", lambda self, failures, **_: waits.pop(0) if waits else FOREVER
+    )
+    return waits
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a loop that was late catch up quickly."""
+    monkeypatch.setattr(timing, "GRACE_S", 0.1)
+    monkeypatch.setattr(realtime, "GRACE_S", 0.1)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 import pytest
@@ -28,13 +27,6 @@ def timing(*, backoff: Backoff = AT_ONCE, recycle_after_s: float = 1e6) -> Timin
 
 def event(number: int) -> dict[str, object]:
     return {"data": {"onX": {"id": number}}}
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeAppSync]:
-    """An API on this machine."""
-    async with FakeAppSync() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,6 @@ Execute = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 QUERY = "query GetX($id: ID!) { getX(id: $id) { id } }"
 DENIED = Answer({"errors": [{"errorType": "UnauthorizedException", "message": "Expired"}]}, 401)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeAppSync]:
-    """An API on this machine."""
-    async with FakeAppSync() as server:
-        yield server
 
 
 async def test_an_operation_is_one_post_with_the_key(server: FakeAppSync, execute: Execute) -> None:

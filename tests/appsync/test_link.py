@@ -4,7 +4,6 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -19,13 +18,6 @@ from jupyter_jobs.errors import ConfigurationError
 from tests.support.server import KEY, FakeAppSync
 
 TIMING = Timing(open_s=2.0, close_s=0.2)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeAppSync]:
-    """An API on this machine."""
-    async with FakeAppSync() as server:
-        yield server
 
 
 def door(endpoint: Endpoint, auth: object) -> Door:

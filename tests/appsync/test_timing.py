@@ -5,14 +5,7 @@ import time
 
 import pytest
 
-from jupyter_jobs.appsync import timing
 from jupyter_jobs.appsync.timing import LATE_S, PatientTimer, Timing
-
-
-@pytest.fixture
-def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a loop that was late catch up quickly."""
-    monkeypatch.setattr(timing, "GRACE_S", 0.1)
 
 
 async def test_a_deadline_that_comes_in_time_is_kept() -> None:
