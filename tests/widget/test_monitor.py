@@ -2,13 +2,7 @@ import asyncio
 import concurrent.futures
 import json
 import logging
-import os
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import comm
@@ -28,52 +22,15 @@ from jupyter_jobs.errors import (
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.requests import Command, Notebook
 from jupyter_jobs.widget import monitor as monitor_module
-from jupyter_jobs.widget import standin
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import KEY, RunningBackend
-from tests.support.following import PATIENCE_S, all_jobs, submit, until, until_blocking
+from tests.support.following import all_jobs, until
+from tests.support.monitor import closed, of, until_ready
 from tests.support.proxy import proxied
 from tests.support.seed import SeedBackend
 from tests.support.server import KEY as SEEDS_KEY
-from tests.support.server import in_thread
 
 WRONG_KEY = "da2-wrongwrongwrongwrongwrong1"
-
-
-class Comm(comm.base_comm.BaseComm):
-    """Keeps what the kernel would send to the page."""
-
-    sent: list[dict[str, Any]]
-
-    def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
-        self.__dict__.setdefault("sent", []).append({"msg_type": msg_type, **(data or {})})
-
-    @property
-    def custom(self) -> list[dict[str, Any]]:
-        return [message["content"] for message in self.sent if message.get("method") == "custom"]
-
-
-@pytest.fixture(autouse=True)
-def _page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comm, "create_comm", Comm)
-
-
-@pytest.fixture(autouse=True)
-def _closed_in_the_end(request: pytest.FixtureRequest) -> Iterator[None]:
-    if "anyio_backend" in request.fixturenames:
-        request.getfixturevalue("_closed_on_its_loop")
-        yield
-    else:
-        yield
-        for monitor in list(JobMonitor._monitors.values()):
-            monitor.close()
-
-
-@pytest.fixture
-async def _closed_on_its_loop() -> AsyncIterator[None]:
-    yield
-    for monitor in list(JobMonitor._monitors.values()):
-        await closed(monitor)
 
 
 class KeyOfTheDay:
@@ -88,23 +45,6 @@ class KeyOfTheDay:
 
     def headers(self, _: Attempt) -> dict[str, str]:
         return {"x-api-key": self._keys[0]}
-
-
-def of(backend: RunningBackend, group: str, **options: Any) -> JobMonitor:
-    return JobMonitor(backend.http, auth=ApiKeyAuth(backend.key), group=group, **options)
-
-
-async def until_ready(monitor: JobMonitor) -> None:
-    client = monitor._client
-    await until(client, lambda: client.connection.state == "connected")
-    await client.ready()
-
-
-async def closed(monitor: JobMonitor) -> None:
-    """Close it, and wait until it has let go of the loop."""
-    monitor.close()
-    while monitor._tasks._tasks:  # noqa: ASYNC110  # no event tells
-        await asyncio.sleep(0.001)
 
 
 # Which monitor it is.
@@ -334,92 +274,6 @@ async def test_a_job_that_is_nowhere_is_not_found(external_backend: RunningBacke
         of(external_backend, "g").get("nobody")
 
 
-# While a cell blocks the loop. These tests block it, too.
-
-
-async def test_a_result_arrives_in_a_cell_that_waits_for_it(
-    backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(standin, "OVERDUE", 3600)  # the call alone tells that the loop is blocked
-    monitor = of(backend, "blocking")
-
-    assert monitor.submit(lambda a, b: a * b, 6, b=7).result(timeout=50) == 42
-    with pytest.raises(JobFailed, match="ZeroDivisionError"):
-        monitor.submit(lambda: 1 / 0).result(timeout=50)
-    assert monitor.submit("Process data", params={"rows": 7, "seconds": 0}).result(50) == {
-        "rows": 7,
-        "total": 21,
-    }
-
-
-async def test_a_large_result_arrives_whole(backend: RunningBackend) -> None:
-    monitor = of(backend, "large")
-    megabyte = monitor.submit(lambda: bytes(range(256)) * 4096)
-    text = monitor.submit(lambda: "long " * 60_000)
-
-    assert megabyte.result(timeout=50) == bytes(range(256)) * 4096
-    assert text.result(timeout=50) == "long " * 60_000
-    assert await megabyte == megabyte.result()
-
-
-async def test_the_standard_librarys_wait_ends_in_a_cell_that_blocks(
-    external_backend: RunningBackend,
-) -> None:
-    monitor = of(external_backend, "waiting")
-    jobs = [monitor.submit("work") for _ in range(3)]
-    for job in jobs:
-        external_backend.update(job.id, status="SUCCEEDED", result="1")
-
-    done, _ = concurrent.futures.wait(jobs, timeout=50)
-    assert done == set(jobs)
-
-
-async def test_jobs_of_an_earlier_kernel_are_followed_in_the_cell_that_finds_them(
-    external_backend: RunningBackend,
-) -> None:
-    ids = [submit(external_backend, "earlier") for _ in range(2)]
-    monitor = of(external_backend, "earlier")
-    jobs = monitor.jobs
-    assert [job.id for job in jobs] == ids[::-1]
-
-    for id_ in ids:
-        external_backend.update(id_, status="SUCCEEDED", result="1")
-    done, _ = concurrent.futures.wait(jobs, timeout=50)
-    assert done == set(jobs)
-
-
-async def test_progress_is_seen_while_the_loop_is_blocked(
-    external_backend: RunningBackend,
-) -> None:
-    monitor = of(external_backend, "progress")
-    job = monitor.submit("work")
-    await until_ready(monitor)
-    monitor._panel.receive({"type": "hello", "page": "p"})
-
-    external_backend.update(job.id, status="RUNNING", progress=0.5)
-    until_blocking(monitor._client, lambda: job.progress == 0.5)
-    external_backend.update(job.id, progress=0.75)
-    until_blocking(monitor._client, lambda: job.progress == 0.75)
-    while not any(
-        message["type"] == "patch" and message["jobs"].get(job.id, {}).get("progress") == 0.75
-        for message in monitor.comm.custom
-    ):
-        time.sleep(0.01)  # noqa: ASYNC251  # the loop is to be blocked
-
-
-async def test_a_loop_that_was_blocked_goes_on_with_events(
-    external_backend: RunningBackend,
-) -> None:
-    monitor = of(external_backend, "after")
-    job = monitor.submit("work")
-    await until_ready(monitor)
-    external_backend.update(job.id, status="RUNNING")
-    until_blocking(monitor._client, lambda: job.status == "RUNNING")
-
-    external_backend.update(job.id, status="SUCCEEDED", result="1")
-    assert await job == 1
-
-
 # What it shows, and what it does not.
 
 
@@ -571,23 +425,6 @@ async def test_callbacks_run_on_the_notebooks_thread(external_backend: RunningBa
     assert told == [("ready", threading.get_ident())]
 
 
-async def test_a_blocking_cell_gets_the_result_of_an_api_that_can_only_push() -> None:
-    seed = SeedBackend()
-    with in_thread(seed) as run:
-        monitor = JobMonitor(
-            seed.endpoint.http,
-            auth=ApiKeyAuth(SEEDS_KEY),
-            realtime_url=seed.endpoint.realtime,
-            profile="seed",
-        )
-        job = monitor.submit("Process data")
-        run(seed.until(lambda: job.id in seed.subscribed))
-        run(seed.update(job.id, "COMPLETED", 3))
-
-        assert job.result(PATIENCE_S) == 3
-        await closed(monitor)
-
-
 async def test_cancel_takes_a_job_or_its_id(external_backend: RunningBackend) -> None:
     monitor = of(external_backend, "cancel")
     first, second = monitor.submit("work"), monitor.submit("work")
@@ -595,104 +432,3 @@ async def test_cancel_takes_a_job_or_its_id(external_backend: RunningBackend) ->
     assert monitor.cancel(first)
     assert monitor.cancel(second.id)
     assert {job.status for job in monitor.jobs} == {"CANCELLED"}
-
-
-# Where there is no notebook.
-
-
-async def test_a_monitor_may_live_on_a_thread_of_its_own(external_backend: RunningBackend) -> None:
-    monitor = of(external_backend, "threaded", loop="thread")
-    assert monitor is not of(external_backend, "threaded")
-    called: list[str] = []
-    ended = threading.Event()
-    job = monitor.submit("work")
-
-    def note(_: object) -> None:
-        called.append(threading.current_thread().name)
-        ended.set()
-
-    job.add_done_callback(note)
-    external_backend.update(job.id, status="SUCCEEDED", result="1")
-    assert job.result(timeout=50) == 1
-    assert await job == 1
-    assert ended.wait(50)
-    assert called == ["jupyter-jobs-loop"]
-
-
-SCRIPT = """
-import json, sys
-from jupyter_jobs import ApiKeyAuth, JobMonitor
-monitor = JobMonitor(sys.argv[1], auth=ApiKeyAuth(sys.argv[2]), group=sys.argv[3])
-"""
-
-
-def run_script(backend: RunningBackend, group: str, source: str) -> str:
-    """Run a plain script with a monitor; what it printed. It must end by itself and without complaint."""
-    script = subprocess.run(
-        [sys.executable, "-c", SCRIPT + source, backend.http, backend.key, group],
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    assert (script.returncode, script.stderr) == (0, "")
-    return script.stdout
-
-
-def test_a_plain_script_gets_its_result_and_ends(backend: RunningBackend) -> None:
-    source = "print(monitor.submit(pow, 2, 10).result(), monitor)"
-
-    assert run_script(backend, "script", source) == ("1024 JobMonitor(this machine: 1 succeeded)\n")
-
-
-def test_the_configuration_of_ipython_says_where_jobs_go(
-    external_backend: RunningBackend, tmp_path: Path
-) -> None:
-    file = tmp_path / "profile_default" / "ipython_config.py"
-    file.parent.mkdir()
-    file.write_text(
-        f"c = get_config()\nc.JobMonitor.endpoint = {external_backend.http!r}\nc.JobMonitor.api_key = {KEY!r}\n"
-    )
-    cell = (
-        "from jupyter_jobs import JobMonitor\n"
-        "with JobMonitor(group='configured') as monitor: print(monitor.submit('work').status)\n"
-        "get_ipython().config.JobMonitor.colour = 'red'\n"
-        "JobMonitor(group='configured')"
-    )
-
-    ran = subprocess.run(
-        [sys.executable, "-m", "IPython", "--colors=NoColor", "--no-banner", "-c", cell],
-        env={**os.environ, "IPYTHONDIR": str(tmp_path)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    said = ran.stdout + ran.stderr
-    assert "QUEUED" in said
-    assert "ConfigurationError: c.JobMonitor.colour is no setting" in said
-    assert len(all_jobs(external_backend, "configured")) == 1
-
-
-def test_a_script_may_end_while_its_job_runs(external_backend: RunningBackend) -> None:
-    id_ = run_script(external_backend, "left", "print(monitor.submit('work').id)").strip()
-
-    assert all_jobs(external_backend, "left")[id_]["status"] == "QUEUED"
-
-
-async def test_another_kernel_of_the_group_has_the_same_jobs(
-    external_backend: RunningBackend,
-) -> None:
-    monitor = of(external_backend, "shared")
-    first = monitor.submit("work", name="first")
-    external_backend.update(first.id, status="SUCCEEDED", result="[1]")
-    await until_ready(monitor)
-
-    source = (
-        "jobs = monitor.jobs\n"
-        "second = monitor.submit('work', name='second')\n"
-        "print(json.dumps([[job.id, job.name, job.result()] for job in jobs] + [second.id]))"
-    )
-    said = json.loads(await asyncio.to_thread(run_script, external_backend, "shared", source))
-    assert said[0] == [first.id, "first", [1]]
-    await until(monitor._client, lambda: said[1] in monitor._client.store)
-    assert [job.name for job in monitor.jobs] == ["second", "first"]
