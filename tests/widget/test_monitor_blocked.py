@@ -6,9 +6,7 @@ import time
 import pytest
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth
-from jupyter_jobs.errors import (
-    JobFailed,
-)
+from jupyter_jobs.errors import JobFailed
 from jupyter_jobs.widget import standin
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import RunningBackend
