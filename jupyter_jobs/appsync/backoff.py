@@ -13,6 +13,8 @@ HEALTHY_S = 60.0
 OFFLINE_RAMP = 5
 """So often it is tried quickly to reach a server to which there is no way; then it is waited for the network."""
 OFFLINE_S = 60.0
+ASKED_CAP_S = 900.0
+"""The longest wait that a server may ask for: it may give a date, and a clock may be wrong."""
 LOOPBACK_CAP_S = 5.0
 """A backend on this machine is started again within a second, and asking costs nobody anything."""
 
@@ -88,10 +90,10 @@ class Failures:
 
         Args:
             offline: Whether there was no way to the server: after a few attempts it is tried once in 60 to 90 s.
-            at_least_s: What the server asked for.
+            at_least_s: What the server asked for; at most 15 minutes are granted.
         """
         if offline and not self._is_loopback and self.count > OFFLINE_RAMP:
             delay = OFFLINE_S * (1 + self._rand() / 2)
         else:
             delay = self._backoff.delay(self.count, rand=self._rand)
-        return max(delay, at_least_s)
+        return max(delay, min(at_least_s, ASKED_CAP_S))

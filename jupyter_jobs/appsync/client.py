@@ -201,12 +201,14 @@ class AppSyncClient:
             subscription.close()
         self._rest = ConnectionStatus(ConnectionState.CLOSED)
         shared, self._shared = self._shared, None
-        if shared is not None:
-            self._unobserve()
-            self._tell(self._rest)
-            await shared.release()
-        await asyncio.gather(*self._left)
-        await self._http.aclose()
+        try:
+            if shared is not None:
+                self._unobserve()
+                self._tell(self._rest)
+                await shared.release()
+            await asyncio.gather(*self._left)
+        finally:  # whoever loses patience does not come again
+            await self._http.aclose()
 
     async def __aenter__(self) -> AppSyncClient:
         return self

@@ -90,7 +90,8 @@ class SharedConnection:
     def remove(self, subscription: Subscription) -> None:
         """Unsubscribe."""
         self._displaced.pop(subscription.key, None)
-        self._places.pop(subscription.key).remove(subscription)
+        if (place := self._places.pop(subscription.key, None)) is not None:
+            place.remove(subscription)
 
     def observe(self, callback: Callable[[ConnectionStatus], object]) -> Callable[[], None]:
         """Call back at each change of status, until what is returned is called."""
@@ -156,6 +157,8 @@ class SharedConnection:
             return
         displaced, self._displaced = self._displaced, {}
         for each in displaced.values():
+            if each.closed:
+                continue  # by the callback of one before
             if (place := self._places.pop(each.key, None)) is not None:
                 place.remove(each)
             each.end(

@@ -33,6 +33,8 @@ AFTER_START = (0.0, 1.0, 5.0)  # seconds after start_ack
 AFTER_POKE = 0.05  # seconds; many unusable events make one question
 WHILE_LIVE = 30.0  # seconds between questions while jobs are live
 WITHOUT_EVENTS = 5.0  # the same, when a subscription was refused
+SLOWEST_PACE = 1.0  # seconds between questions when something asks for them without end
+PAUSE = 2.0  # seconds without a question, after which they are quick again
 RETRY_CAP = 30.0  # seconds, the longest wait after a failed question
 SILENCE = 300.0  # seconds, how long silence about a job, or about all, is believed
 
@@ -85,6 +87,8 @@ class JobFeed:
         self._due: list[float] = []  # when to ask, as a heap
         self._wake = asyncio.Event()
         self._asked_at = 0.0
+        self._in_a_row = 0
+        self._paced_until = 0.0
         self._failures = 0
         self._failure = ""  # of the last run of questions
         self._told_problem = ""
@@ -192,12 +196,19 @@ class JobFeed:
             now = self._tasks.loop.time()
             if not self._reconciler.can_ask:
                 await self._renew(now)
-            elif self._due and self._due[0] <= now:
+            elif self._due and max(self._due[0], self._paced_until) <= now:
                 while self._due and self._due[0] <= now + AFTER_POKE:  # the answer covers those too
                     heapq.heappop(self._due)
+                self._pace(now)
                 await self._reconcile()
             else:
-                await self._rest(self._due[0] - now if self._due else None)
+                due = max(self._due[0], self._paced_until) if self._due else None
+                await self._rest(due - now if due is not None else None)
+
+    def _pace(self, now: float) -> None:
+        """Let questions in a row come ever more slowly: an API may never send an event that can be used."""
+        self._in_a_row = self._in_a_row + 1 if now - self._asked_at < PAUSE else 0
+        self._paced_until = now + min(SLOWEST_PACE, AFTER_POKE * 2 ** min(self._in_a_row, 16))
 
     async def _renew(self, now: float) -> None:
         """Renew what has been silent for long, and wait for the next that will have been."""

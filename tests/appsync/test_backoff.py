@@ -77,3 +77,10 @@ def test_only_what_worked_for_a_minute_begins_anew() -> None:
     failures.add(worked_s=60.0)
 
     assert failures.count == 1
+
+
+def test_a_server_cannot_ask_for_ever() -> None:
+    failures = hour()
+    failures.add()
+
+    assert failures.delay(at_least_s=1e7) == 900.0

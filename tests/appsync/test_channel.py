@@ -536,3 +536,26 @@ async def test_a_token_function_that_was_cancelled_is_asked_again(server: FakeAp
     assert "CancelledError" in {s.error for s in told.statuses if s.error}.pop()
     assert len(server.peers) == 1
     await client.aclose()
+
+
+async def test_a_server_that_acknowledges_and_closes_is_tried_less_and_less(
+    server: FakeAppSync,
+) -> None:
+    async def acknowledge(websocket: WebSocket) -> None:
+        await websocket.recv()
+        await websocket.send('{"type":"connection_ack","payload":{"connectionTimeoutMs":300000}}')
+        await websocket.close()
+
+    server.talk = acknowledge
+    told = Recorder()
+    short = Backoff(base_s=0.0001, cap_s=0.02)
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing(backoff=short))
+    client.on_status(told.on_status)
+    told.subscribe(client)
+
+    await server.until(lambda: len(server.peers) >= 30)
+
+    failed = [s.attempt for s in told.statuses if s.retry_at is not None]
+    assert failed == list(range(1, len(failed) + 1))  # nothing begins the waits anew
+    assert len(failed) >= 29
+    await client.aclose()

@@ -157,6 +157,24 @@ async def test_closing_ends_what_is_subscribed_and_tells(server: FakeAppSync) ->
     assert client.status.state == "closed"
 
 
+async def test_a_close_that_nobody_waits_for_still_closes_everything(server: FakeAppSync) -> None:
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=TIMING)
+    recorder = Recorder()
+    recorder.subscribe(client)
+    await recorder.until(lambda: recorder.started)
+    await client.execute("query { x }")
+    transport = client._http._async
+
+    closing = asyncio.create_task(client.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+    assert transport.is_closed
+    await server.peers[0].websocket.wait_closed()
+
+
 async def test_one_client_of_several_is_told_of_its_own_end(server: FakeAppSync) -> None:
     one, other = Recorder(), Recorder()
     client, stays = make(server), make(server)

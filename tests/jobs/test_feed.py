@@ -193,6 +193,19 @@ async def test_many_unusable_events_make_one_question() -> None:
         assert wire.asked == ["ListJobs", "ListJobs"]
 
 
+async def test_events_that_can_never_be_used_make_no_storm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "AFTER_POKE", 0.001)
+    monkeypatch.setattr(feed, "SLOWEST_PACE", 3600.0)
+    wire = Wire(job("j1"))
+    async with fed(wire) as feed_:
+        for asked in range(2, 8):
+            wire.say(event(None))
+            await wire.until_asked(asked)
+            await asyncio.sleep(0)
+
+        assert feed_._paced_until - feed_._asked_at > 0.001 * 2**5
+
+
 def test_an_interrupt_does_not_end_the_questions() -> None:
     async def story() -> None:
         wire = Wire(job("j1"))

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from jupyter_jobs.appsync.protocol import (
+    ClientConnection,
+    ClientEvent,
     Consequence,
     Full,
     Ignored,
@@ -20,7 +22,7 @@ from jupyter_jobs.appsync.protocol.subscriptions import (
     MAX_OPERATIONS,
     START_ACK_TIMEOUT_S,
 )
-from tests.support.pair import AUTHORIZATION, ConnectionPair
+from tests.support.pair import AUTHORIZATION, DATA, ConnectionPair
 
 EXPIRED = {"errorType": "UnauthorizedException", "message": "Token has expired."}
 DENIED = {"errorType": "UnauthorizedException", "message": "Permission denied"}
@@ -471,3 +473,32 @@ def test_the_consequences_of_errors_are_all_provided_for() -> None:
         "DUPLICATE",
         "UNKNOWN",
     }
+
+
+def test_a_server_that_ends_whatever_starts_sees_no_storm() -> None:
+    client, now = ClientConnection(rand=lambda: 1.0), 0.0
+    starts: list[str] = []
+
+    def talk(events: list[ClientEvent]) -> None:
+        for event in events:
+            if isinstance(event, NeedsAuthorization):
+                client.authorize(event.id, AUTHORIZATION, now)
+        for text in client.data_to_send():
+            if (frame := json.loads(text))["type"] == "start":
+                starts.append(frame["id"])
+                for type_ in ("start_ack", "complete"):
+                    talk(client.receive(json.dumps({"type": type_, "id": frame["id"]}), now))
+
+    client.connect(now)
+    for key in ("a", "b", "c"):
+        client.subscribe(key, DATA, now)
+    talk(client.receive('{"type":"connection_ack"}', now))
+    while now < 3600:
+        now = client.next_deadline()
+        talk(client.receive('{"type":"ka"}', now))
+        talk(client.tick(now))
+
+    # Each waits 0.5, 1, 2, 4, 8, 16 s, and then 30 s.
+    assert len(starts) == len(set(starts))
+    assert 3 * 3600 / 30 <= len(starts) <= 3 * (3600 / 30 + 7)
+    assert client.occupied == 3
