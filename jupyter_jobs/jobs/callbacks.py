@@ -158,13 +158,18 @@ class Dispatcher:
         """Tell a number."""
         self._put([("on_event", metric)])
 
+    @property
+    def is_calling(self) -> bool:
+        """Whether a callback is what runs just now."""
+        return self._worker is not None and self._worker is asyncio.current_task()
+
     async def drain(self) -> None:
-        """Take no more news, and wait for what is queued; not for long, and not from within a callback."""
+        """Take no more news, and wait for what is queued; not for long."""
         self._closed = True
         worker = self._worker
         if self._queue and worker is None:
             worker = self._start()
-        if worker is not None and worker is not asyncio.current_task():
+        if worker is not None:
             await asyncio.wait([worker], timeout=DRAIN_S)
 
     def _put(self, news: list[tuple[str, Any]]) -> None:

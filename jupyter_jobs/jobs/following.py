@@ -70,6 +70,7 @@ class Following:
         self._owns_wire = wire is None
         self._link = _Link()
         self._feed: JobFeed | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._unobserve: list[Callable[[], object]] = []
         self.store = store if store is not None else JobStore(threading.RLock())
         self.api = JobApi(
@@ -165,10 +166,15 @@ class Following:
             raise MonitorClosed("this monitor is closed; make a new one: JobMonitor()")
 
     def close(self) -> None:
-        """Refuse all further use, and end every wait for a job; `aclose` does the rest. From any thread."""
-        self.closed = True
-        for handle in list(self._handles.values()):
-            handle.abandon()
+        """End every wait for a job, refuse all further use, and let go of the connection soon. From any thread.
+
+        The jobs go on. Twice without harm; `aclose` is the same, awaited.
+        """
+        if not self.closed:
+            self.closed = True
+            for handle in list(self._handles.values()):
+                handle.abandon()
+            call_soon(self.loop, self._end_once)
 
     async def aclose(self) -> None:
         """End the subscriptions and give the shared connection back; the jobs go on. Twice without harm.
@@ -176,6 +182,16 @@ class Following:
         Callbacks for what has happened by now still run.
         """
         self.close()
+        ending = self._end_once()
+        if not self._dispatcher.is_calling:  # a callback that waited here would wait for itself
+            await asyncio.shield(ending)
+
+    def _end_once(self) -> asyncio.Task[None]:
+        if self._ending is None:
+            self._ending = self._tasks.spawn(self._end(), name="jupyter-jobs end")
+        return self._ending
+
+    async def _end(self) -> None:
         if self._feed is not None:
             self._feed.close()
             self._feed = None

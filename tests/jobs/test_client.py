@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth
+from jupyter_jobs.appsync.client import AppSyncClient, Timing
 from jupyter_jobs.errors import (
     ConnectionLost,
     JobNotFound,
@@ -19,12 +20,14 @@ from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.embedded import find_backend
 from jupyter_jobs.jobs.model import JobStatus
+from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.requests import Command
 from jupyter_jobs.jobs.target import find_target
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import KEY, RunningBackend
 from tests.support.following import following, submit, target, until
 from tests.support.own_folders import own_folders
+from tests.support.recorder import Recorder
 
 REMOTE = "https://abcdefghijklmnopqrstuvwxyz.appsync-api.eu-west-1.amazonaws.com/graphql"
 
@@ -62,6 +65,21 @@ async def test_all_clients_and_monitors_of_a_loop_share_one_connection(
     await until_stats(own_backend, "connections", 0)
     while any(monitor._tasks._tasks for monitor in monitors):  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.001)
+
+
+async def test_close_lets_go_of_the_connection_by_itself(own_backend: RunningBackend) -> None:
+    before = asyncio.all_tasks()
+    client = await JobClient.connect(own_backend.http, auth=ApiKeyAuth(own_backend.key))
+    await until(client, lambda: client.connection.state == "connected")
+
+    client.close()
+    client.close()
+    await until_stats(own_backend, "connections", 0)
+    await client.aclose()
+
+    assert asyncio.all_tasks() == before
+    with pytest.raises(MonitorClosed):
+        await client.submit("work")
 
 
 async def test_closing_leaves_no_task_and_no_connection(own_backend: RunningBackend) -> None:
@@ -218,7 +236,7 @@ async def test_a_backend_that_was_killed_comes_back_and_the_job_goes_on(
     with own_folders(tmp_path / "own") as environ:
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        client = await JobClient.connect(group="revived")
+        client = await JobClient.connect(group="revived", config={"retry_delay": 0.05})
         go = tmp_path / "go"
         job = await client.submit(Command.shell(f"until [ -e {go} ]; do sleep 0.05; done"))
         await until(client, lambda: job.status is JobStatus.RUNNING)
@@ -233,3 +251,32 @@ async def test_a_backend_that_was_killed_comes_back_and_the_job_goes_on(
         assert (revived.http, revived.key) == (killed.http, killed.key)
         assert revived.pid != killed.pid
         await client.aclose()
+
+
+async def test_a_socket_is_replaced_under_a_live_job_without_a_loss(
+    external_backend: RunningBackend,
+) -> None:
+    timing = Timing(recycle_after_s=0.3, close_s=0.2, linger_s=0.05)
+    wire = AppSyncClient(external_backend.http, ApiKeyAuth(external_backend.key), timing=timing)
+    versions: set[int] = set()
+    recorder, profile = Recorder(), PROFILES["jupyter_jobs"]
+    wire.on_status(recorder.on_status)
+    wire.subscribe(
+        profile.updates["group"],
+        {"group": "replaced"},
+        on_started=recorder.on_started,
+        on_data=lambda payload: versions.add(payload["data"]["onJobUpdate"]["version"]),
+        on_ended=recorder.on_ended,
+    )
+    await recorder.until(lambda: recorder.started)
+
+    id_ = submit(external_backend, "replaced")
+    last = 0
+    while recorder.started < 5:
+        job = await asyncio.to_thread(external_backend.update, id_, status="RUNNING")
+        last = job["version"]
+    await recorder.until(lambda: recorder.started >= 6)
+
+    assert versions == set(range(1, last + 1))
+    assert recorder.states == ["connecting", "connected"]
+    await wire.aclose()
