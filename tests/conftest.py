@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.support.backend import RunningBackend, running_backend
+from tests.support.backend import PATIENCE_S, RunningBackend, running_backend
 from tests.support.leftovers import nothing_left
 
 # The suite starts some hundred processes; without it each of them would compile the package anew.
@@ -54,3 +55,14 @@ def external_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
     """A backend whose named requests wait for a test to work them off."""
     with running_backend(tmp_path_factory.mktemp("external"), "--external") as running:
         yield running
+
+
+@pytest.fixture
+def started_backends_end() -> Iterator[None]:
+    """The embedded backends that a test starts end with it; this process is their parent."""
+    before = {process.pid for process in psutil.Process().children()}
+    yield
+    started = [child for child in psutil.Process().children() if child.pid not in before]
+    for process in started:
+        process.kill()
+    psutil.wait_procs(started, PATIENCE_S)

@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth, TokenAuth
+from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.appsync.http import HttpTransport
 from jupyter_jobs.errors import (
@@ -203,7 +204,7 @@ async def test_a_transport_belongs_to_one_loop_at_a_time(server: FakeAppSync) ->
 
 
 def test_a_transport_may_move_on_when_its_loop_is_closed(nobody: Endpoint) -> None:
-    transport = HttpTransport(nobody, ApiKeyAuth(KEY), timeout_s=20)
+    transport = HttpTransport(nobody, ApiKeyAuth(KEY), timeout_s=20, backoff=Backoff(base_s=0.0))
 
     for _ in range(2):
         with pytest.raises(ConnectionLost):

@@ -1,11 +1,10 @@
 import json
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 import trustme
 
@@ -16,7 +15,7 @@ from jupyter_jobs.cli import doctor, main
 from jupyter_jobs.cli.checkup import Mark
 from jupyter_jobs.jobs.embedded import find_backend
 from jupyter_jobs.jobs.target import Target
-from tests.support.backend import KEY, PATIENCE_S, RunningBackend
+from tests.support.backend import KEY, RunningBackend
 from tests.support.raw_http import RawHttp, act, answer
 from tests.support.server import KEY as FAKE_KEY
 from tests.support.server import FakeAppSync
@@ -285,18 +284,8 @@ def test_a_profile_that_says_less_is_enough(look: Look, named: RunningBackend) -
     assert lines["schema"][0] == ("✔", "is what the profile 'seed' speaks of")
 
 
-@pytest.fixture
-def nothing_is_left() -> Iterator[None]:
-    """A backend that the doctor starts belongs to this process: it is its parent."""
-    before = {process.pid for process in psutil.Process().children()}
-    yield
-    started = [child for child in psutil.Process().children() if child.pid not in before]
-    for process in started:
-        process.kill()
-    psutil.wait_procs(started, PATIENCE_S)
-
-
-def test_the_embedded_backend_is_started_as_by_a_monitor(look: Look, nothing_is_left: None) -> None:
+@pytest.mark.usefixtures("started_backends_end")
+def test_the_embedded_backend_is_started_as_by_a_monitor(look: Look) -> None:
     code, lines = look()
 
     assert (code, wrong(lines)) == (0, [])

@@ -24,19 +24,9 @@ from jupyter_jobs.jobs.embedded import (
     runtime_file,
     write_private,
 )
+from tests.support.backend import PATIENCE_S
 
-PATIENCE_S = 30.0
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
-    """Every backend that a test started belongs to this process: it is their parent."""
-    before = {process.pid for process in psutil.Process().children()}
-    yield
-    started = [child for child in psutil.Process().children() if child.pid not in before]
-    for process in started:
-        process.kill()
-    psutil.wait_procs(started, PATIENCE_S)
+pytestmark = pytest.mark.usefixtures("started_backends_end")
 
 
 def ended(backend: EmbeddedBackend, number: int = signal.SIGTERM) -> None:

@@ -9,6 +9,7 @@ import comm
 import pytest
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth, Attempt
+from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.errors import (
     ConfigurationError,
     ConnectionLost,
@@ -222,7 +223,10 @@ async def test_what_cannot_be_reconnected_stays_as_it_is(
         monitor.reconnect()
 
 
-async def test_an_endpoint_that_is_not_there_says_so(external_backend: RunningBackend) -> None:
+async def test_an_endpoint_that_is_not_there_says_so(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Backoff, "delay", lambda *_, **__: 0.0)
     with proxied(external_backend.http) as proxy, proxy.down():
         monitor = JobMonitor(proxy.http, auth=ApiKeyAuth(KEY), group="nowhere")
 

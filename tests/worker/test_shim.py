@@ -97,7 +97,7 @@ def test_cancelled_is_said_only_when_a_child_in_a_session_of_its_own_is_gone(
 
 
 def test_a_program_that_ends_well_when_asked_to_end_is_cancelled(tmp_path: Path) -> None:
-    line = "trap 'exit 0' TERM; echo ready; sleep 600 & wait"
+    line = "trap 'exit 0' TERM; sleep 600 & echo ready; wait"
     with running_shim(tmp_path / "job", "COMMAND", {"shell": line}) as running:
         running.message("ready")
         running.cancel()
