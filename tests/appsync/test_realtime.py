@@ -8,9 +8,11 @@ import pytest
 from websockets.asyncio.server import ServerConnection as WebSocket
 from websockets.http11 import Request, Response
 
+from jupyter_jobs.appsync import realtime, shared, wakes
 from jupyter_jobs.appsync.auth import ApiKeyAuth, TokenAuth
 from jupyter_jobs.appsync.client import AppSyncClient, Timing
 from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.appsync.protocol import subscriptions
 from jupyter_jobs.appsync.realtime import open_websocket
 from jupyter_jobs.appsync.timing import LATE_S
 from jupyter_jobs.errors import ConnectionLost, Unauthorized
@@ -257,3 +259,38 @@ async def test_a_host_that_is_not_there_is_named(realtime_url: str | None) -> No
 
     with pytest.raises(ConnectionLost, match=r"no connection to nowhere\.invalid"):
         await open_websocket(endpoint, {}, QUICK)
+
+
+@pytest.mark.usefixtures("short_grace")
+async def test_a_cell_that_outlasts_every_patience_costs_nothing_at_a_healthy_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, name, seconds in (
+        (shared, "LOOK_EVERY_S", 0.05),
+        (wakes, "LOOK_EVERY_S", 0.05),
+        (wakes, "BLOCKED_S", 0.5),  # so each block is also looked into
+        (realtime, "PROBE_S", 0.3),
+        (subscriptions, "START_ACK_TIMEOUT_S", 0.5),
+    ):
+        monkeypatch.setattr(module, name, seconds)
+    server = FakeAppSync(keep_alive_s=0.1, connection_timeout_ms=600)
+    with in_thread(server) as run:
+        recorder, late = Recorder(), Recorder()
+        client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=QUICK)
+        client.on_status(recorder.on_status)
+        recorder.subscribe(client)
+        await recorder.until(lambda: recorder.started)
+
+        for number in range(1, 3):
+            late.subscribe(client)  # its start is on its way when the loop stops
+            await asyncio.sleep(0)
+            time.sleep(2.0)  # noqa: ASYNC251  the cell that blocks
+            run(server.peers[0].publish(EVENT))
+            await late.until(lambda: late.started == number)  # noqa: B023  awaited here
+            await recorder.until(lambda: len(recorder.data) == number)  # noqa: B023
+            await link_of(client)._pump._probe
+
+        assert len(server.peers) == 1
+        assert len(server.starts) == 3
+        assert recorder.states == ["connecting", "connected"]
+        await client.aclose()

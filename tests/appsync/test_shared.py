@@ -470,3 +470,29 @@ async def test_a_machine_that_slept_is_noticed_by_its_clocks(
 
     await told.until(lambda: told.started)
     await connection.release()
+
+
+async def test_those_that_end_together_may_close_each_other() -> None:
+    async with FakeAppSync(max_subscriptions=0) as server:
+        ended: list[int] = []
+        story = Story(server, ApiKeyAuth(KEY))
+
+        def end(number: int) -> None:
+            ended.append(number)
+            for subscription in subscriptions:
+                subscription.close()
+
+        subscriptions = [
+            story.client.subscribe(
+                "subscription { onX }",
+                on_started=list,
+                on_data=list,
+                on_ended=lambda error, number=number: end(number),
+            )
+            for number in range(3)
+        ]
+        story.told.subscribe(story.client)
+        await story.told.until(lambda: story.told.ended)
+
+        assert sorted(ended) == [0, 1, 2]
+        await story.client.aclose()
