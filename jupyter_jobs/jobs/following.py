@@ -68,7 +68,7 @@ class Following:
         self._dispatcher = Dispatcher(self._tasks, self.handle)
         self._dispatcher.add(callbacks)
         self._owns_wire = wire is None
-        self._link = _Link()
+        self._uptime = _Uptime()
         self._feed: JobFeed | None = None
         self._ending: asyncio.Task[None] | None = None
         self._unobserve: list[Callable[[], object]] = []
@@ -135,7 +135,7 @@ class Following:
         """`time.time()` of the last moment when the store was known to be current, or None."""
         if self.connection.state is ConnectionState.CONNECTED:
             return time.time()
-        moments = (self._link.connected_at, self.reconciler.finished_at)
+        moments = (self._uptime.connected_at, self.reconciler.finished_at)
         return max((moment for moment in moments if moment is not None), default=None)
 
     def watch(self, callback: Callable[[], None]) -> None:
@@ -231,7 +231,7 @@ class Following:
         )
 
     def _connection_changed(self, status: ConnectionStatus) -> None:
-        lost, metrics = self._link.changed(status.state)
+        lost, metrics = self._uptime.changed(status.state)
         for metric in metrics:
             self._dispatcher.measured(metric)
         if lost and self._feed is not None:
@@ -244,7 +244,7 @@ class Following:
             callback()
 
 
-class _Link:
+class _Uptime:
     """When the connection was there, for `current_at` and for those who measure."""
 
     def __init__(self) -> None:
