@@ -48,9 +48,12 @@ export function Notice({ view, moment: { presence } }: PartProps): JSX.Element |
   );
 }
 
-/** What the kernel says of the connection, on a line of its own; what is to be typed looks like it. */
+/** What the kernel says of the connection, as a sentence; what is to be typed looks like it. */
 function Reason({ text }: { text: string }): JSX.Element {
-  const parts = text.split(/(monitor\.\w+\(.*?\))/);
+  const sentence = text
+    .replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase()) // a word, not a host's name
+    .replace(/[^.]$/, "$&.");
+  const parts = sentence.split(/(monitor\.\w+\(.*?\))/);
   return (
     <span class="jj-reason">
       {parts.map((part, index) => (index % 2 ? <code>{part}</code> : part))}

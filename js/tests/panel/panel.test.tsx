@@ -117,23 +117,23 @@ describe("in each state", () => {
   test("reconnecting for longer, it says why", async () => {
     await show(withConnection(reconnecting, { attempt: 3, detail: "no route to the host" }));
 
-    expect(panel.text()).toContain("no route to the host");
+    expect(panel.text()).toContain("No route to the host.");
   });
 
   test("live, it says what is lacking all the same", async () => {
     await show(withConnection(running, { detail: "this API has no listJobs" }));
 
     expect(panel.text()).toContain("live");
-    expect(panel.text()).toContain("this API has no listJobs");
+    expect(panel.text()).toContain("This API has no listJobs.");
   });
 
   test("refused, it says what is needed and why, and what to type looks like it", async () => {
-    const detail = "it has expired; run monitor.reconnect() or monitor.reconnect(auth=…) soon";
+    const detail = "a.example.org says no; run monitor.reconnect() or monitor.reconnect(auth=…)";
     await show(withConnection(refused, { detail }));
 
     expect(panel.text()).toContain("sign-in needed");
     expect(panel.text()).toContain("Sign-in is needed. Showing what was known at");
-    expect(panel.text()).toContain(detail);
+    expect(panel.text()).toContain(`${detail}.`);
     const typed = [...panel.el.querySelectorAll(".jj-reason code")].map((code) => code.textContent);
     expect(typed).toEqual(["monitor.reconnect()", "monitor.reconnect(auth=…)"]);
   });
