@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import logging
 from http import HTTPStatus
@@ -558,4 +559,54 @@ async def test_a_server_that_acknowledges_and_closes_is_tried_less_and_less(
     failed = [s.attempt for s in told.statuses if s.retry_at is not None]
     assert failed == list(range(1, len(failed) + 1))  # nothing begins the waits anew
     assert len(failed) >= 29
+    await client.aclose()
+
+
+async def test_a_text_frame_that_is_no_utf8_is_passed_over(server: FakeAppSync) -> None:
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing())
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+
+    await server.peers[0].websocket.send(b'{"type":"data","id":"\xff"}', text=True)
+    await server.peers[0].publish(event(1))
+    await told.until(lambda: event(1) in told.data)
+
+    assert told.data == [{}, event(1)]  # the first asks for the present state
+    assert len(server.peers) == 1
+    await client.aclose()
+
+
+async def test_a_frame_beyond_all_measure_costs_the_socket_and_a_large_one_does_not(
+    server: FakeAppSync,
+) -> None:
+    told = Recorder()
+    client = AppSyncClient(server.endpoint, ApiKeyAuth(KEY), timing=timing())
+    client.on_status(told.on_status)
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+
+    large = event(1) | {"more": "x" * (realtime.MAX_FRAME_BYTES - 1000)}
+    await server.peers[0].publish(large)
+    await told.until(lambda: told.data)
+    await server.peers[0].publish(large | {"too": "y" * 1000})
+    await told.until(lambda: told.started == 2)
+
+    assert told.data == [large]
+    assert "message too big" in " ".join(s.error for s in told.statuses)
+    await client.aclose()
+
+
+async def test_frames_may_come_compressed(server: FakeAppSync) -> None:
+    told = Recorder()
+    remote = dataclasses.replace(server.endpoint, is_loopback=False)
+    client = AppSyncClient(remote, ApiKeyAuth(KEY), timing=timing())
+    told.subscribe(client)
+    await told.until(lambda: told.started)
+
+    await server.peers[0].publish(event(1) | {"more": "x" * 100_000})
+    await told.until(lambda: told.data)
+
+    assert len(told.data[0]["more"]) == 100_000
+    assert server.peers[0].websocket.protocol.extensions != []
     await client.aclose()
