@@ -28,20 +28,7 @@ __all__ = ["Following"]
 
 
 class Following:
-    """Follows the jobs of one group: store, feed, handles, callbacks; `JobClient` is what people use of it.
-
-    Attributes:
-        target: Where jobs go.
-        group: The jobs that belong together.
-        store: All that is known of them.
-        reconciler: The questions that bring the store up to date.
-        thread_id: The thread of the event loop; None before `start`.
-        api: Asks the server.
-        loop: The event loop on which updates arrive.
-        blocking: Wraps every call that waits for a job on the calling thread; by default such a call is refused on the
-            thread of the loop.
-        closed: Whether `close` was called.
-    """
+    """Follows the jobs of one group: store, feed, handles, callbacks; see `JobClient`, which is what people use of it."""
 
     def __init__(
         self,
@@ -103,7 +90,7 @@ class Following:
         """Call these too, from now on; what is returned ends that. From any thread.
 
         They run on the client's event loop, in a notebook on the main thread, one after the other and in order for
-        each job; async ones are awaited. What they raise goes to the log. A plain one should be quick, for it holds
+        each job; async ones are awaited. What they raise goes to the log `jupyter_jobs_callbacks`, else to stderr. A plain one should be quick, for it holds
         the loop; a slow async one only holds those after it, and then sees the newest state.
 
         The end of a job is told once, and only if the job was followed: known alive, submitted here, or first heard
