@@ -125,7 +125,7 @@ def page(
 
     def read(told: Any, reader: Reader) -> Body:
         whole = isinstance(told, list)  # an API without pages
-        bodies = [reader.job(body) for body in (told if whole else told["items"]) or () if body]
+        bodies = reader.jobs((told if whole else told["items"]) or ())
         if status is not None:  # the API's listJobs may not know such a filter
             bodies = [body for body in bodies if body["status"] == status]
         return {"items": bodies, "nextToken": None if whole else told.get("nextToken")}
@@ -163,7 +163,7 @@ def _batch(ids: list[str]) -> Call[list[Body]]:
     return Call(
         "getJob",
         dict(zip(names, ids, strict=True)),
-        lambda data, reader: [reader.job(body) for body in data.values() if body],
+        lambda data, reader: reader.jobs(data.values()),
         document=document,
     )
 

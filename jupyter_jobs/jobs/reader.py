@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +59,19 @@ class Reader:
             raise ValueError("unusable job: no id or no status")
         with self._lock:
             return self._news(body, self._known.get(body["id"]))
+
+    def jobs(self, told: Iterable[Body | None]) -> list[Body]:
+        """Return those of several jobs that can be read; one bad job must not hide the others."""
+        found = []
+        for body in told:
+            try:
+                if body and (job := self.job(body)).get("id"):
+                    found.append(job)
+            except ValueError as error:
+                if str(error) not in self._strange:
+                    self._strange.add(str(error))
+                    log.warning("left out a job: %s", error)
+        return found
 
     def is_whole(self, body: Body) -> bool:
         """Whether a job has all of its fields.

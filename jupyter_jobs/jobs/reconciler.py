@@ -87,6 +87,7 @@ class Reconciler:
 
     def _list(self, seen: set[str]) -> Generator[Call[Any], Any, int]:
         token: str | None = None
+        tokens: set[str | None] = {None}
         newest: datetime | None = None
         healed = 0
         while True:
@@ -99,8 +100,9 @@ class Reconciler:
             if token is None and bodies:
                 newest = _created(bodies[0])
             token = answer["nextToken"]
-            if not token or len(seen) >= HISTORY:
-                break
+            if not token or token in tokens or len(seen) >= HISTORY:
+                break  # an API that always tells the same token has told all it has
+            tokens.add(token)
             if self.complete and self._reaches_back(bodies, unknown):
                 break
         self.complete = True

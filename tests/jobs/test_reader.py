@@ -223,3 +223,16 @@ def test_two_clients_that_share_a_store_agree(heard: list[dict[str, Any]]) -> No
         shared.merge(readers[number % 2].job(body))
 
     assert shared.get("j1").status == job_after(heard).status
+
+
+def test_a_job_that_cannot_be_read_does_not_hide_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader = Reader(PROFILES["seed"])
+    good = {"id": "1", "status": "PENDING"}
+
+    for _ in range(2):
+        found = reader.jobs([{"id": "2", "status": None}, None, good, {"status": "PENDING"}])
+
+    assert [body["id"] for body in found] == ["1"]
+    assert caplog.text.count("left out a job") == 1

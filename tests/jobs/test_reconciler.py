@@ -219,3 +219,14 @@ def test_one_unusable_job_hides_no_other(caplog: pytest.LogCaptureFixture) -> No
 
     reconcile(reconciler, wire)
     assert caplog.text.count("left out a job") == 1
+
+
+def test_a_page_that_leads_to_itself_is_the_last() -> None:
+    exchange = Reconciler(JobStore(), "g").calls()
+    page = {"items": [job("j1")], "nextToken": "again"}
+
+    assert exchange.send(None).variables.get("nextToken") is None
+    assert exchange.send(page).variables["nextToken"] == "again"
+    following = sent(exchange, page)
+
+    assert following is None or following.operation == "getJob"
