@@ -23,7 +23,8 @@ from jupyter_jobs.jobs.model import JobStatus
 
 __all__ = ["Callbacks", "Dispatcher", "Metric"]
 
-log = logging.getLogger("jupyter_jobs.jobs")
+# Beside the package's log, which is silent unless somebody sets it up: what the user's code raises must show anyhow.
+log = logging.getLogger("jupyter_jobs_callbacks")
 
 DRAIN_S = 5.0
 """How long `aclose` waits for callbacks that are under way."""
@@ -215,7 +216,7 @@ _NAMES = tuple(Callbacks.__annotations__)
 
 
 async def _call(name: str, callback: Callable[[Any], object], argument: Any) -> None:
-    """Call the user's code: its failure goes to the log, and nowhere else."""
+    """Call the user's code: its failure goes to the log, in a notebook below the cell that runs, and nowhere else."""
     try:
         answer = callback(argument)
         if inspect.isawaitable(answer):

@@ -90,8 +90,9 @@ class Following:
         """Call these too, from now on; what is returned ends that. From any thread.
 
         They run on the client's event loop, in a notebook on the main thread, one after the other and in order for
-        each job; async ones are awaited. What they raise goes to the log `jupyter_jobs_callbacks`, else to stderr. A plain one should be quick, for it holds
-        the loop; a slow async one only holds those after it, and then sees the newest state.
+        each job; async ones are awaited. What they raise goes to the log `jupyter_jobs_callbacks`, and to stderr where
+        no log is set up. A plain one should be quick, for it holds the loop; a slow async one only holds those after
+        it, and then sees the newest state.
 
         The end of a job is told once, and only if the job was followed: known alive, submitted here, or first heard
         of by an event. Jobs that had ended when the client found them are history, in `jobs` and not told.

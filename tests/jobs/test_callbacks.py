@@ -1,5 +1,7 @@
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -190,6 +192,18 @@ async def test_what_a_callback_raises_is_logged_and_harms_nobody(
     assert told.ends() == [("on_job_complete", "j1"), ("on_job_complete", "j2")]
     assert caplog.text.count("the callback on_job_complete failed") == 4
     assert "of mine, later" in caplog.text
+
+
+def test_what_a_callback_raises_shows_where_nobody_has_set_up_a_log() -> None:
+    program = (
+        "import asyncio; from jupyter_jobs.jobs.callbacks import _call\n"
+        "asyncio.run(_call('on_job_complete', lambda job: 1 / 0, None))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert told.returncode == 0
+    assert "the callback on_job_complete failed" in told.stderr
+    assert "ZeroDivisionError" in told.stderr
 
 
 async def test_a_callback_that_waited_for_something_cancelled_holds_up_no_other(
