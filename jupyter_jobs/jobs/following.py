@@ -151,7 +151,7 @@ class Following:
     def check_open(self) -> None:
         """Raise MonitorClosed after `aclose`."""
         if self.closed:
-            raise MonitorClosed("this monitor is closed; make a new one: JobMonitor()")
+            raise MonitorClosed("this monitor or client is closed; make a new one")
 
     def close(self) -> None:
         """End every wait for a job, refuse all further use, and let go of the connection soon. From any thread.
