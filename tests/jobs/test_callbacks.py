@@ -307,16 +307,14 @@ async def test_after_the_drain_nothing_is_told(told: Told) -> None:
     assert told.news == []
 
 
-async def test_a_callback_may_close_the_client_that_calls_it(told: Told) -> None:
-    async def closes(job: str) -> None:
-        await told.dispatcher.drain()
-        told.news.append(("closed", job))
-
-    told.dispatcher.add({"on_job_error": closes})
+async def test_a_callback_is_known_while_it_runs(told: Told) -> None:
+    seen: list[bool] = []
+    told.dispatcher.add({"on_job_error": lambda _: seen.append(told.dispatcher.is_calling)})
     told.dispatcher.submitted("j1", FAILED)
     await settled(told)
 
-    assert told.news[-1] == ("closed", "j1")
+    assert seen == [True]
+    assert not told.dispatcher.is_calling
 
 
 async def test_a_callback_that_never_ends_does_not_hold_the_close(

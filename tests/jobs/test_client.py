@@ -82,6 +82,28 @@ async def test_close_lets_go_of_the_connection_by_itself(own_backend: RunningBac
         await client.submit("work")
 
 
+async def test_a_callback_may_close_the_client_that_calls_it(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_jobs.jobs.callbacks.DRAIN_S", 3600.0)
+    closed = asyncio.Event()
+
+    async def close(_: object) -> None:
+        await client.aclose()
+        closed.set()
+
+    client = await JobClient.connect(
+        external_backend.http, auth=ApiKeyAuth(external_backend.key), group="closes itself"
+    )
+    client.on(on_job_complete=close)
+    job = await client.submit("work")
+    await asyncio.to_thread(external_backend.update, job.id, status="SUCCEEDED")
+    await closed.wait()
+    await client.aclose()
+
+    assert job.done()
+
+
 async def test_closing_leaves_no_task_and_no_connection(own_backend: RunningBackend) -> None:
     before = asyncio.all_tasks()
     async with await JobClient.connect(
