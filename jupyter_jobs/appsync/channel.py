@@ -96,8 +96,9 @@ class Channel:
         self._leave(subscription.key)
 
     def reconnect_now(self) -> None:
-        """End a wait, also the one after refused credentials; a stale connection is replaced."""
-        self._nudged.set()
+        """End a wait, or the next one if an attempt is under way; a stale connection is replaced."""
+        if self.status.state is not ConnectionState.CONNECTED:
+            self._nudged.set()
         if self.status.state is ConnectionState.STALE and self._link is not None:
             self._link.lose("a new connection was asked for")
 
@@ -170,12 +171,13 @@ class Channel:
 
     async def _wait(self, seconds: float) -> bool:
         """Wait; return whether it was cut short."""
-        self._nudged.clear()
         try:
             async with asyncio.timeout(seconds):
                 return await self._nudged.wait()
         except TimeoutError:
             return False
+        finally:
+            self._nudged.clear()
 
     async def _open_and_use(self) -> tuple[Lost, float]:
         """Use one socket, and what replaces it in time, until one is lost; return why, and after how many seconds."""
@@ -284,6 +286,7 @@ class Channel:
                     self._owner.full(subscription, alone=event.alone)
             case Opened() if link is self._link:
                 log.info("✓ Shared AppSync client connected")
+                self._nudged.clear()
                 self._tell_open()
             case Stale() if link is self._link:
                 host = self._door.endpoint.host

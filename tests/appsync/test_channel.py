@@ -245,6 +245,31 @@ async def test_other_credentials_end_the_wait_after_refused_ones(
         await client.aclose()
 
 
+async def test_reconnect_during_an_attempt_that_fails_makes_another_at_once() -> None:
+    asked, go = itertools.count(1), asyncio.Event()
+
+    async def token() -> str:
+        number = next(asked)
+        if number == 2:
+            await go.wait()
+        return "old" if number <= 2 else "new"
+
+    async with FakeAppSync(verifier=TokenVerifier(lambda token: token == "new")) as server:
+        told = Recorder()
+        client = AppSyncClient(server.endpoint, TokenAuth(token), timing=timing())
+        client.on_status(told.on_status)
+        told.subscribe(client)
+        await told.until(lambda: len(told.states) == 2)  # connecting, reconnecting
+        client.reconnect_now()
+        go.set()
+
+        await told.until(lambda: told.started)
+
+        assert "auth_failed" in told.states
+        assert len(server.peers) == 3
+        await client.aclose()
+
+
 async def test_fresh_credentials_are_asked_for_as_such(server: FakeAppSync) -> None:
     class Auth:
         identity = "renewing"
