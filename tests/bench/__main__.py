@@ -22,6 +22,7 @@ from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.jobs import calls
+from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.operations import SUBMIT_JOB, UPDATE_JOB
 from jupyter_jobs.jobs.target import Target
@@ -44,7 +45,7 @@ def main() -> None:
 
 def submit_latency(backend: RunningBackend) -> None:
     """`submit` beside a bare POST of the same document on a kept connection."""
-    api = calls.JobApi(AppSyncClient(backend.http, ApiKeyAuth(backend.key)))
+    api = JobApi(AppSyncClient(backend.http, ApiKeyAuth(backend.key)))
     number = iter(range(10**9))
 
     def ours() -> None:
