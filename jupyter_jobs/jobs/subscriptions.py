@@ -47,6 +47,7 @@ class Subscriptions:
         self.refused: dict[str, str] = {}
         self._wire = wire
         self._scope = profile.scope
+        self._may_renew = not profile.can_ask  # else the API is asked, and nobody looks at silence
         self._document = profile.updates[profile.scope]
         self._group = group
         self._clock = clock
@@ -84,7 +85,7 @@ class Subscriptions:
             self._on_started(id_)
 
         def arrived(payload: Mapping[str, Any]) -> None:
-            self.heard(key)
+            self._heard(key)
             self._on_data(id_, payload)
 
         def ended(error: WireError | None) -> None:
@@ -92,7 +93,7 @@ class Subscriptions:
                 self.refused[key] = f"no live updates of the {what} {key}: {error}"
                 self._on_refused(self.refused[key])
 
-        self.heard(key)
+        self._heard(key)
         subscription = self._open[key] = self._wire.subscribe(
             self._document, {self._scope: key}, on_started=started, on_data=arrived, on_ended=ended
         )
@@ -104,17 +105,12 @@ class Subscriptions:
             self.refused.pop(id_, None)
             subscription.close()
 
-    def heard(self, key: str) -> None:
-        """Note that there was news of it just now."""
-        self._heard_at.pop(key, None)
-        self._heard_at[key] = self._clock()
-
     def silent_since(self) -> float | None:
-        """Return the time of the last news of the one that has been silent for longest, or None without any."""
+        """For an API that cannot be asked: return the time of the last news of the one that has been silent for longest, or None without any."""
         return next(iter(self._heard_at.values()), None)
 
     def renew(self, before: float) -> None:
-        """Subscribe anew to whatever has been silent since then, for its subscription may be dead."""
+        """The same: subscribe anew to whatever has been silent since then, for its subscription may be dead."""
         silent = [key for key, at in self._heard_at.items() if at <= before]
         for key in silent:
             log.info("no news of %s for long: renewing its subscription", key)
@@ -127,3 +123,9 @@ class Subscriptions:
         self._heard_at.clear()
         for subscription in closing.values():
             subscription.close()
+
+    def _heard(self, key: str) -> None:
+        """Note that there was news of it just now."""
+        if self._may_renew:
+            self._heard_at.pop(key, None)
+            self._heard_at[key] = self._clock()
