@@ -111,7 +111,8 @@ class Subscriptions:
     @property
     def occupied(self) -> int:
         """How many operations the server may hold, and how many more are wanted."""
-        waiting = sum(subscription.operation is None for subscription in self._wanted.values())
+        # What is in flight or live belongs to a subscription that is wanted; the other wanted ones have no operation.
+        waiting = len(self._wanted) - len(self._in_flight) - len(self.live)
         return len(self._operations) + waiting
 
     def add(self, key: str, data: str) -> None:
