@@ -94,8 +94,7 @@ class JobApi:
         answer: Any = None
         while True:
             try:
-                fails = isinstance(answer, JobsError)
-                call = exchange.throw(answer) if fails else exchange.send(answer)
+                call = _next(exchange, answer)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
             try:
@@ -108,8 +107,7 @@ class JobApi:
         answer: Any = None
         while True:
             try:
-                fails = isinstance(answer, JobsError)
-                call = exchange.throw(answer) if fails else exchange.send(answer)
+                call = _next(exchange, answer)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # StopIteration is not generic
             try:
@@ -188,3 +186,9 @@ class JobApi:
             if self._repeatable(call) or isinstance(error, NeverSent):
                 raise
             raise uncertain(error) from error
+
+
+def _next(exchange: Generator[Call[Any], Any, Any], answer: Any) -> Call[Any]:
+    """Tell an exchange what came of its last call, and return the next."""
+    fails = isinstance(answer, JobsError)
+    return exchange.throw(answer) if fails else exchange.send(answer)

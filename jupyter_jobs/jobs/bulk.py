@@ -66,8 +66,6 @@ def _chunks(bodies: Sequence[Body], most: int) -> Iterator[list[Body]]:
 
 def _document(bodies: Sequence[Body], profile: Profile) -> Call[list[Outcome]]:
     names = [_name(n) for n in range(len(bodies))]
-    declared = ", ".join(f"${name}: SubmitJobInput!" for name in names)
-    fields = " ".join(f"{name}: submitJob(input: ${name}) {{ ...JobFields }}" for name in names)
 
     def read(data: Any, reader: Reader) -> list[Outcome]:
         return [reader.job(data[name]) for name in names]
@@ -79,7 +77,9 @@ def _document(bodies: Sequence[Body], profile: Profile) -> Call[list[Outcome]]:
         "submitJob",
         dict(zip(names, bodies, strict=True)),
         read,
-        document=f"mutation SubmitJobs({declared}) {{ {fields} }} {operations.JOB_FIELDS}",
+        document=operations.many(
+            "mutation SubmitJobs", "submitJob", "input: SubmitJobInput!", names
+        ),
         read_refused=read_refused,
     )
 

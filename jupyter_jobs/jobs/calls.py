@@ -154,17 +154,11 @@ def get_many(ids: list[str], profile: Profile) -> Generator[Call[Any], Any, list
 
 def _batch(ids: list[str]) -> Call[list[Body]]:
     names = [f"job{n}" for n in range(len(ids))]
-    document = (
-        f"query GetJobs({' '.join(f'${name}: ID!' for name in names)}) {{ "
-        + " ".join(f"{name}: getJob(id: ${name}) {{ ...JobFields }}" for name in names)
-        + " } "
-        + operations.JOB_FIELDS
-    )
     return Call(
         "getJob",
         dict(zip(names, ids, strict=True)),
         lambda data, reader: reader.jobs(data.values()),
-        document=document,
+        document=operations.many("query GetJobs", "getJob", "id: ID!", names),
     )
 
 

@@ -1,10 +1,12 @@
 """The GraphQL documents, and the one fragment that all of them select.
 
 AppSync publishes what the *mutation* selected, and a subscriber sees no more than that (AppSync developer guide,
-"Real-time data", selection sets). So every mutation, a worker's too, selects all of `JOB_FIELDS`, under no alias.
+"Real-time data", selection sets). So every mutation, a worker's too, selects all of `JOB_FIELDS`, none of them under an alias.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from jupyter_jobs.jobs.model import WIRE_NAMES
 
@@ -18,6 +20,7 @@ __all__ = [
     "ON_JOB_UPDATE",
     "SUBMIT_JOB",
     "UPDATE_JOB",
+    "many",
 ]
 
 JOB_FIELDS = "fragment JobFields on Job { " + " ".join(WIRE_NAMES.values()) + " }"
@@ -53,3 +56,18 @@ ON_JOB_UPDATE = {
     + JOB_FIELDS,
 }
 """The subscription document for each scope: all jobs of a group, or one job."""
+
+
+def many(kind: str, field: str, argument: str, names: Sequence[str]) -> str:
+    """Return a document that has a field about jobs many times.
+
+    Args:
+        kind: "query" or "mutation", and the operation's name.
+        field: Its name.
+        argument: Its one argument, and what that takes: `id: ID!`.
+        names: The alias of each, and the variable that goes into it.
+    """
+    label, type_ = argument.split(": ")
+    declared = ", ".join(f"${name}: {type_}" for name in names)
+    fields = " ".join(f"{name}: {field}({label}: ${name}) {{ ...JobFields }}" for name in names)
+    return f"{kind}({declared}) {{ {fields} }} {JOB_FIELDS}"

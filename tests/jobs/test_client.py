@@ -26,6 +26,7 @@ from jupyter_jobs.jobs.target import find_target
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import KEY, RunningBackend
 from tests.support.following import following, submit, target, until
+from tests.support.monitor import closed
 from tests.support.own_folders import own_folders
 from tests.support.recorder import Recorder
 
@@ -61,10 +62,8 @@ async def test_all_clients_and_monitors_of_a_loop_share_one_connection(
     await until_stats(own_backend, "subscriptions", 2)
     assert own_backend.stats()["connections"] == 1
     for monitor in monitors:
-        monitor.close()
+        await closed(monitor)
     await until_stats(own_backend, "connections", 0)
-    while any(monitor._tasks._tasks for monitor in monitors):  # noqa: ASYNC110  # no event tells
-        await asyncio.sleep(0.001)
 
 
 async def test_close_lets_go_of_the_connection_by_itself(own_backend: RunningBackend) -> None:
@@ -86,11 +85,11 @@ async def test_a_callback_may_close_the_client_that_calls_it(
     external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jupyter_jobs.jobs.callbacks.DRAIN_S", 3600.0)
-    closed = asyncio.Event()
+    gone = asyncio.Event()
 
     async def close(_: object) -> None:
         await client.aclose()
-        closed.set()
+        gone.set()
 
     client = await JobClient.connect(
         external_backend.http, auth=ApiKeyAuth(external_backend.key), group="closes itself"
@@ -98,7 +97,7 @@ async def test_a_callback_may_close_the_client_that_calls_it(
     client.on(on_job_complete=close)
     job = await client.submit("work")
     await asyncio.to_thread(external_backend.update, job.id, status="SUCCEEDED")
-    await closed.wait()
+    await gone.wait()
     await client.aclose()
 
     assert job.done()
