@@ -16,8 +16,9 @@ const common = {
   bundle: true,
   minify: true,
   target: "es2022",
-  jsx: "automatic",
-  jsxImportSource: "preact",
+  jsx: "transform",
+  jsxFactory: "h",
+  jsxFragment: "Fragment",
   legalComments: "none",
   logLevel: "warning",
 };

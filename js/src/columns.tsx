@@ -1,6 +1,6 @@
 /** The columns of the list. A new one is an entry of `COLUMNS` and a track of the grid in `style/list.css`. */
 
-import type { JSX } from "preact";
+import { Fragment, h, type JSX } from "./dom.ts";
 import * as format from "./format.ts";
 import { StateIcon, STATES } from "./states.tsx";
 import type { Row } from "./types.ts";

@@ -1,6 +1,6 @@
 /** How each state looks: a shape of its own, a word, and a colour of the style sheet (`jj-s-…` sets `--jj-state`). */
 
-import type { JSX } from "preact";
+import { Fragment, h, type JSX } from "./dom.ts";
 import type { Status } from "./types.ts";
 
 interface StateLook {

@@ -1,7 +1,7 @@
 /** The widget: one bridge per model, one panel per view. Nothing is awaited, so that no message is missed. */
 
+import { h, render } from "./dom.ts";
 import type { InitializeProps, RenderProps } from "@anywidget/types";
-import { render } from "preact";
 import { Bridge } from "./bridge.ts";
 import { Panel } from "./panel/panel.tsx";
 import type { Summary } from "./types.ts";

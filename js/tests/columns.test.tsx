@@ -1,4 +1,4 @@
-import { render } from "preact";
+import { h, render } from "../src/dom.ts";
 import { describe, expect, test } from "vitest";
 import { COLUMNS, type CellProps } from "../src/columns.tsx";
 import { STATES, STATUSES } from "../src/states.tsx";

@@ -15,7 +15,6 @@ from jupyter_jobs.errors import (
     ConnectionLost,
     InvalidJob,
     JobFailed,
-    JobNotFound,
     MonitorClosed,
     Unauthorized,
     UnknownRequest,
@@ -123,26 +122,6 @@ async def test_what_cannot_run_raises_in_the_cell_and_submits_nothing(
     with pytest.raises(kind, match=sentence):
         monitor.submit(request_, **options)
     assert all_jobs(backend, "wrong inputs") == {}
-
-
-async def test_an_unknown_request_names_the_known_ones(backend: RunningBackend) -> None:
-    with pytest.raises(UnknownRequest) as raised:
-        of(backend, "unknown").submit("Train")
-
-    assert "Process data" in raised.value.known
-
-
-async def test_a_refused_job_takes_nothing_from_those_that_run(
-    external_backend: RunningBackend,
-) -> None:
-    monitor = of(external_backend, "refused")
-    job = monitor.submit("work")
-    with pytest.raises(InvalidJob):
-        monitor.submit("")
-    external_backend.update(job.id, status="SUCCEEDED", result="1")
-
-    assert await job == 1
-    assert monitor.jobs == [job]
 
 
 async def test_a_wrong_key_says_so(external_backend: RunningBackend) -> None:
@@ -271,11 +250,6 @@ async def test_a_closed_monitor_refuses_and_its_jobs_go_on(
             use()
     assert len(all_jobs(external_backend, "closed")) == 1
     assert external_backend.update(job.id, status="RUNNING")["status"] == "RUNNING"
-
-
-async def test_a_job_that_is_nowhere_is_not_found(external_backend: RunningBackend) -> None:
-    with pytest.raises(JobNotFound, match="nobody"):
-        of(external_backend, "g").get("nobody")
 
 
 # What it shows, and what it does not.
@@ -427,12 +401,3 @@ async def test_callbacks_run_on_the_notebooks_thread(external_backend: RunningBa
     await closed(monitor)
 
     assert told == [("ready", threading.get_ident())]
-
-
-async def test_cancel_takes_a_job_or_its_id(external_backend: RunningBackend) -> None:
-    monitor = of(external_backend, "cancel")
-    first, second = monitor.submit("work"), monitor.submit("work")
-
-    assert monitor.cancel(first)
-    assert monitor.cancel(second.id)
-    assert {job.status for job in monitor.jobs} == {"CANCELLED"}

@@ -1,5 +1,4 @@
-import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { h, useEffect, useRef, useState, type JSX } from "../dom.ts";
 import { isFailure } from "../format.ts";
 import { STATES, STATUSES } from "../states.tsx";
 import type { PartProps } from "./view.ts";

@@ -1,5 +1,4 @@
-import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { h, useEffect, useRef, type JSX } from "../dom.ts";
 import { isLive, label, oneLine } from "../format.ts";
 import type { Row } from "../types.ts";
 import { ANSWER_MS } from "../ui_state.ts";

@@ -1,5 +1,4 @@
-import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { h, useEffect, useState, type JSX } from "../dom.ts";
 
 /** Put text on the clipboard, also on pages without https, where the clipboard has no interface. */
 export async function copyText(text: string): Promise<void> {

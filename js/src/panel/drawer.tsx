@@ -1,5 +1,13 @@
-import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import {
+  Fragment,
+  h,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type ComponentChildren,
+  type JSX,
+} from "../dom.ts";
 import { clockTime, isLive, plainText } from "../format.ts";
 import type { Details, Row } from "../types.ts";
 import { CopyButton } from "./copy.tsx";

@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import { h, type JSX } from "../dom.ts";
 import { Snippet } from "./copy.tsx";
 
 /** What to type, while there is no job. */

@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import { h, type JSX } from "../dom.ts";
 import { clockTime, grouped } from "../format.ts";
 import { secondsToRetry } from "../presence.ts";
 import { StateIcon, STATES, STATUSES } from "../states.tsx";

@@ -1,5 +1,4 @@
-import type { JSX } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { Fragment, h, useLayoutEffect, useRef, type JSX } from "../dom.ts";
 import { COLUMNS } from "../columns.tsx";
 import { grouped, isLive } from "../format.ts";
 import { rowTop, sliceOf, type Geometry } from "../order.ts";

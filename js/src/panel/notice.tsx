@@ -1,5 +1,4 @@
-import type { ComponentChildren, JSX } from "preact";
-import { useState } from "preact/hooks";
+import { h, useState, type ComponentChildren, type JSX } from "../dom.ts";
 import { clockTime } from "../format.ts";
 import { Snippet } from "./copy.tsx";
 import type { PartProps, View } from "./view.ts";

@@ -1,5 +1,4 @@
-import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { Fragment, h, useEffect, useRef, useState, type JSX } from "../dom.ts";
 import { Announcer } from "./announcer.tsx";
 import { Empty } from "./empty.tsx";
 import { Header } from "./header.tsx";

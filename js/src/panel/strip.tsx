@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import { h, type JSX } from "../dom.ts";
 import { STATES } from "../states.tsx";
 import type { Counts, Status } from "../types.ts";
 

@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import { h, type JSX } from "../dom.ts";
 import { plainText } from "../format.ts";
 
 interface Part {

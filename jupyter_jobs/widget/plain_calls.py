@@ -1,0 +1,131 @@
+"""The plain calls of a monitor: submit, get, cancel, each one HTTPS request from the thread that calls.
+
+`JobClient` has the same as coroutines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, Unpack, overload
+
+from jupyter_jobs.jobs import calls
+from jupyter_jobs.jobs.callbacks import Callbacks
+from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.model import Priority
+from jupyter_jobs.jobs.requests import Command, Notebook, Request
+from jupyter_jobs.widget.standin import StandIn
+
+__all__ = ["PlainCalls"]
+
+T = TypeVar("T")
+
+
+class PlainCalls:
+    """What a cell asks of the jobs of one group, for a class that has their client."""
+
+    _client: JobClient
+    _standin: StandIn | None
+
+    @overload
+    def submit(
+        self,
+        request: str,
+        /,
+        *,
+        priority: Priority | str = ...,
+        name: str | None = ...,
+        params: Any = ...,
+    ) -> JobHandle[Any]: ...
+    @overload
+    def submit(
+        self, request: Command, /, *, priority: Priority | str = ..., name: str | None = ...
+    ) -> JobHandle[int]: ...
+    @overload
+    def submit(
+        self, request: Notebook, /, *, priority: Priority | str = ..., name: str | None = ...
+    ) -> JobHandle[str]: ...
+    @overload
+    def submit(
+        self,
+        request: Callable[..., T],
+        /,
+        *args: Any,
+        priority: Priority | str = ...,
+        name: str | None = ...,
+        **kwargs: Any,
+    ) -> JobHandle[T]: ...
+    def submit(
+        self,
+        request: Request,
+        /,
+        *args: Any,
+        priority: Priority | str = Priority.MEDIUM,
+        name: str | None = None,
+        params: Any = None,
+        **kwargs: Any,
+    ) -> JobHandle[Any]:
+        """Submit a job and return at once with its handle: one HTTPS request, from any thread.
+
+        Args:
+            request: The name of a request that the backend handles; a function; a `Command`; a `Notebook`.
+            *args: The function's arguments.
+            priority: "HIGH", "MEDIUM" or "LOW": which of the waiting jobs starts first.
+            name: What the panel calls it; default from the request.
+            params: JSON value for a named request.
+            **kwargs: The function's keyword arguments. One that is named like an option of `submit` must be bound by
+                `functools.partial`.
+
+        Raises:
+            InvalidJob: It cannot be run as it is, and why. Nothing was submitted.
+            UnknownRequest: Nobody handles a request of that name.
+            WireError: The backend could not be asked. An answer that got lost is asked for again under the same id,
+                so a job is never submitted twice.
+            MonitorClosed: After `close`.
+        """
+        body = self._client.prepare(
+            request, args, kwargs, priority=priority, name=name, params=params
+        )
+        handle = self._client.adopt(self._client.api.run_sync(calls.submit(body)))
+        self._watch_loop()
+        return handle
+
+    def get(self, id_: str) -> JobHandle[Any]:
+        """Return the job of that id, asked of the server unless it is known.
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        handle = self._client.known(id_) or self._client.found(
+            id_, self._client.api.run_sync(calls.get(id_))
+        )
+        self._watch_loop()
+        return handle
+
+    def cancel(self, job: JobHandle[Any] | str) -> bool:
+        """Ask for a job's end; returns whether it is ended or ending by cancellation."""
+        return (job if isinstance(job, JobHandle) else self.get(job)).cancel()
+
+    @property
+    def jobs(self) -> list[JobHandle[Any]]:
+        """All jobs of the group, newest first, those of earlier kernels included."""
+        self._client.check_open()
+        if not self._client.reconciler.complete:
+            self._client.api.drive_sync(self._client.reconciler.calls())
+            self._watch_loop()
+        return self._client.jobs
+
+    @property
+    def group(self) -> str:
+        """Which jobs belong together."""
+        return self._client.group
+
+    def on(self, **callbacks: Unpack[Callbacks]) -> Callable[[], None]:
+        """Call these from now on, as `on_job_complete=notify`; what is returned ends that. See `JobClient.on`."""
+        self._client.check_open()
+        return self._client.on(**callbacks)
+
+    def _watch_loop(self) -> None:
+        """Have the stand-in see to jobs that came to be known in a cell: the loop has not run since."""
+        if self._standin is not None:
+            self._standin.wake()
