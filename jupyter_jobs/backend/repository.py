@@ -32,9 +32,12 @@ _CREATE = f"""
 CREATE TABLE IF NOT EXISTS jobs (
   number INTEGER PRIMARY KEY AUTOINCREMENT, {_NAMES}, payload TEXT, pid INTEGER, processStarted INTEGER
 );
+"""
+_INDEX = f"""
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_id ON jobs (id);
 CREATE INDEX IF NOT EXISTS jobs_group ON jobs ("group", number);
 CREATE INDEX IF NOT EXISTS jobs_live ON jobs (status, number) WHERE {_IS_LIVE};
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_retry ON jobs (retryOf) WHERE retryOf IS NOT NULL;
 """
 _SELECT = f"SELECT {_NAMES} FROM jobs "
 _INSERT = f"INSERT INTO jobs ({_NAMES}, payload) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))}) ON CONFLICT DO NOTHING"
@@ -66,24 +69,38 @@ class Repository:
                 f"{path} was written by a later release of jupyter_jobs; update this one"
             )
         self._db.executescript(_CREATE)
+        self._add_columns()
+        self._db.executescript(_INDEX)
         self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
+    def _add_columns(self) -> None:
+        """Give a table of an earlier release the columns that it lacks, empty."""
+        there = {row["name"] for row in self._db.execute("PRAGMA table_info(jobs)")}
+        for name, quoted in zip(_COLUMNS, _QUOTED, strict=True):
+            if name not in there:
+                self._db.execute(f"ALTER TABLE jobs ADD COLUMN {quoted}")
+
     def insert(self, fields: Mapping[str, Any], payload: str | None) -> Body | None:
-        """Store a new job, QUEUED at version 1; returns it, or None if its id is taken."""
+        """Store a new job, QUEUED at version 1; returns it, or None if its id is taken, or it is a second retry."""
         now = _now()
-        body: Body = dict.fromkeys(_COLUMNS) | dict(fields)
+        body: Body = dict.fromkeys(_COLUMNS) | {"attempt": 1} | dict(fields)
         body |= {"status": "QUEUED", "version": 1, "createdAt": now, "updatedAt": now}
-        done = self._db.execute(_INSERT, [*(body[column] for column in _COLUMNS), payload])
+        done = self._db.execute(_INSERT, [*_values(body), payload])
         return body if done.rowcount == 1 else None
 
     def get(self, id_: str) -> Body | None:
         """Return a job, or None."""
         row = self._db.execute(_SELECT + "WHERE id = ?", [id_]).fetchone()
-        return None if row is None else dict(row)
+        return None if row is None else _body(row)
+
+    def retry_of(self, id_: str) -> Body | None:
+        """Return the retry of a job, or None."""
+        row = self._db.execute(_SELECT + "WHERE retryOf = ?", [id_]).fetchone()
+        return None if row is None else _body(row)
 
     def payload(self, id_: str) -> str | None:
         """Return what a job needs to run, as JSON, or None."""
@@ -111,7 +128,7 @@ class Repository:
             [*values, limit + 1],
         ).fetchall()
         more = len(rows) > limit
-        bodies = [{column: row[column] for column in _COLUMNS} for row in rows[:limit]]
+        bodies = [_body(row) for row in rows[:limit]]
         return bodies, _token(rows[limit - 1]["number"]) if more else None
 
     def update(
@@ -143,13 +160,13 @@ class Repository:
             body["startedAt"] = now
         if new.is_terminal:
             body["finishedAt"] = now
-        self._db.execute(_UPDATE, [*(body[column] for column in _COLUMNS), id_])
+        self._db.execute(_UPDATE, [*_values(body), id_])
         return body
 
     def live(self) -> list[Body]:
         """Return the jobs that have not ended, oldest first."""
         return [
-            dict(row) for row in self._db.execute(_SELECT + f"WHERE {_IS_LIVE} ORDER BY number")
+            _body(row) for row in self._db.execute(_SELECT + f"WHERE {_IS_LIVE} ORDER BY number")
         ]
 
     def next_queued(self, limit: int, *, requests: bool = True) -> list[Body]:
@@ -164,7 +181,7 @@ class Repository:
             f"{_SELECT} WHERE {_IS_LIVE} AND status = 'QUEUED' {kinds}ORDER BY {_TURN} LIMIT ?",
             [limit],
         )
-        return [dict(row) for row in rows]
+        return [_body(row) for row in rows]
 
     def set_process(self, id_: str, pid: int, started: int) -> None:
         """Note which process works for a job; `started` tells it from a later one of the same number."""
@@ -184,6 +201,23 @@ class Repository:
         return dict(
             self._db.execute("SELECT status, count(*) FROM jobs GROUP BY status").fetchall()
         )
+
+
+def _values(body: Body) -> list[Any]:
+    """Return a job as the values of its columns."""
+    return [
+        json.dumps(value) if column == "tags" and value is not None else value
+        for column, value in ((column, body[column]) for column in _COLUMNS)
+    ]
+
+
+def _body(row: sqlite3.Row) -> Body:
+    """Return a row as a job."""
+    body = {column: row[column] for column in _COLUMNS}
+    if body["tags"] is not None:
+        body["tags"] = json.loads(body["tags"])
+    body["attempt"] = body["attempt"] or 1  # a row of an earlier release
+    return body
 
 
 def _now() -> str:

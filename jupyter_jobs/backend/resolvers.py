@@ -35,8 +35,8 @@ from jupyter_jobs.backend.repository import Body, Repository
 from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.serial import SerialExecutor
 from jupyter_jobs.errors import InvalidJob
-from jupyter_jobs.jobs.limits import EVENT_LIMIT, PARAMS_LIMIT, check_event, event_size
-from jupyter_jobs.jobs.model import JobKind, Priority
+from jupyter_jobs.jobs.limits import EVENT_LIMIT, PARAMS_LIMIT, check_event, check_tags, event_size
+from jupyter_jobs.jobs.model import JobKind, JobStatus, Priority
 
 __all__ = ["Api", "build"]
 
@@ -51,6 +51,18 @@ PAGE_LIMIT = 1000  # jobs a page
 LOG_PAGE_LIMIT = 10_000  # lines a page
 _DOCUMENTS = 100  # that are kept after reading
 _SHORT = 8 * 1024  # characters of a document that may be kept
+
+_REPEATED = (
+    "group",
+    "request",
+    "name",
+    "kind",
+    "priority",
+    "params",
+    "tags",
+    "submittedFrom",
+)
+"""What a retry has of the job that it repeats, besides its payload."""
 
 Publish = Callable[[str, dict[str, Any]], None]
 Info = GraphQLResolveInfo[Any]
@@ -165,6 +177,10 @@ class Api:
         self._known(id)
         return self._runner.result(id)
 
+    def _job_payload(self, _: Any, __: Info, id: str) -> str | None:
+        self._known(id)
+        return self._repository.payload(id)
+
     async def _submit_job(self, _: Any, __: Info, input: dict[str, Any]) -> Body:
         fields = {
             "id": _id(input.get("id") or str(uuid.uuid4())),
@@ -174,6 +190,8 @@ class Api:
             "kind": input.get("kind") or JobKind.REQUEST.value,
             "priority": input.get("priority") or Priority.MEDIUM.value,
             "params": _params(input.get("params")),
+            "tags": _tags(input.get("tags")),
+            "submittedFrom": input.get("submittedFrom"),
         }
         payload = input.get("payload")
         known = self._repository.get(fields["id"])
@@ -205,6 +223,26 @@ class Api:
             body = self._repository.update(id, {"status": "CANCELLING"})
             self._runner.kill(id)
         return body
+
+    async def _retry_job(self, _: Any, __: Info, id: str) -> Body:
+        ended = self._known(id)
+        if not (status := JobStatus(ended["status"])).is_terminal:
+            raise Refusal(
+                "InvalidTransition",
+                f"Job {id} is {status.word}; only a job that has ended can be retried. Wait for its end, or cancel it.",
+            )
+        if (retry := self._repository.retry_of(id)) is not None:
+            return retry
+        payload = self._repository.payload(id)
+        await self._runner.check({**ended, "payload": payload})
+        fields = {name: ended[name] for name in _REPEATED}
+        fields |= {"id": str(uuid.uuid4()), "retryOf": id, "attempt": ended["attempt"] + 1}
+        if (retry := self._repository.insert(fields, payload)) is not None:
+            self._runner.nudge()
+            return retry
+        retry = self._repository.retry_of(id)
+        assert retry is not None  # another call was faster
+        return retry
 
     def _update_job(self, _: Any, info: Info, input: dict[str, Any]) -> Body:
         changes = {name: value for name, value in input.items() if value is not None}
@@ -246,6 +284,13 @@ def _text(value: str, what: str) -> str:
     if not value.strip():
         raise Refusal("InvalidJob", f"{what} is empty.")
     return value.strip()
+
+
+def _tags(tags: list[str] | None) -> list[str] | None:
+    try:
+        return check_tags(tags or ()) or None
+    except InvalidJob as error:
+        raise Refusal("InvalidJob", str(error)) from None
 
 
 def _params(value: Any, what: str = "params") -> str | None:

@@ -7,6 +7,7 @@ that either face drives.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,8 +30,10 @@ __all__ = [
     "get_many",
     "logs",
     "page",
+    "payload",
     "read_log",
     "result",
+    "retry",
     "submit",
 ]
 
@@ -84,6 +87,11 @@ def cancel(id_: str) -> Call[Body]:
     return Call("cancelJob", {"id": id_}, lambda told, reader: reader.job(told), job_id=id_)
 
 
+def retry(id_: str) -> Call[Body]:
+    """Ask for the work of a job that ended to be done again; the answer is the new job. Safe to repeat: a job has one."""
+    return Call("retryJob", {"id": id_}, lambda told, reader: reader.job(told), job_id=id_)
+
+
 def logs(
     id_: str, *, after: int | None = None, tail: int | None = None, limit: int | None = None
 ) -> Call[Body]:
@@ -112,6 +120,16 @@ def read_log(id_: str, tail: int | None = None) -> Generator[Call[Any], Any, lis
 def result(id_: str) -> Call[Body]:
     """Ask for a result that was too large for the job itself."""
     return Call("jobResult", {"id": id_}, _as_told, job_id=id_)
+
+
+def payload(id_: str) -> Call[Any]:
+    """Ask for what a job was submitted with; the answer is decoded from JSON, None if there is nothing."""
+    return Call(
+        "jobPayload",
+        {"id": id_},
+        lambda told, _: None if told is None else json.loads(told),
+        job_id=id_,
+    )
 
 
 def page(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_jobs.appsync.messages import dumps
@@ -16,7 +16,10 @@ __all__ = [
     "EVENT_ROOM",
     "PARAMS_LIMIT",
     "PAYLOAD_LIMIT",
+    "TAGS_LIMIT",
+    "TAG_LIMIT",
     "check_event",
+    "check_tags",
     "event_size",
     "json_text",
 ]
@@ -32,6 +35,12 @@ PARAMS_LIMIT = 100 * 1024
 
 PAYLOAD_LIMIT = 32 * 1024 * 1024
 """Bytes of what only the backend keeps."""
+
+TAG_LIMIT = 50
+"""Characters of a tag."""
+
+TAGS_LIMIT = 20
+"""Tags of a job."""
 
 DOCUMENT_LIMIT = 1_000_000
 """Bytes of jobs in one request; AppSync documents none, so this is a modest one."""
@@ -61,6 +70,32 @@ def check_event(body: Mapping[str, Any]) -> None:
             f"the job would have {size:,} bytes, and its events take {limit:,}, most of them in {longest}; "
             "save long values to a file and pass its path"
         )
+
+
+def check_tags(tags: Any) -> list[str]:
+    """Return tags without the blanks around them, each once, in their order.
+
+    Raises:
+        InvalidJob: It is no list of strings, one of them is empty or too long, or there are too many.
+    """
+    if isinstance(tags, str):
+        raise InvalidJob(f"tags= takes a list: write tags=[{tags!r}]")
+    if not isinstance(tags, Iterable):
+        raise InvalidJob(f"tags= takes a list of strings, not {tags!r}")
+    found: list[str] = []
+    for tag in tags:
+        if not isinstance(tag, str) or not tag.strip():
+            raise InvalidJob(f"a tag is a non-empty string, not {tag!r}")
+        if len(tag.strip()) > TAG_LIMIT:
+            raise InvalidJob(
+                f"a tag has at most {TAG_LIMIT} characters, and {tag[:20]!r}… has {len(tag.strip())}; "
+                "put what is longer into name= or params="
+            )
+        found.append(tag.strip())
+    found = list(dict.fromkeys(found))
+    if len(found) > TAGS_LIMIT:
+        raise InvalidJob(f"a job has at most {TAGS_LIMIT} tags, and these are {len(found)}")
+    return found
 
 
 def json_text(value: Any, what: str, limit: int) -> str | None:

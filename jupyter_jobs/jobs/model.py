@@ -105,6 +105,10 @@ class Job:
         request: The work in words: a request's name, a function's, a command line, a notebook's file name.
         params: The request's parameters, decoded from JSON.
         priority: Which of the waiting jobs starts first.
+        tags: Words of the submitter's, to find and group jobs by.
+        submitted_from: Where it was submitted, for people: `train.ipynb, cell 5`.
+        retry_of: Id of the job that this one is a retry of; that one is superseded.
+        attempt: 1, and one more at each retry.
         status: Where it is in its life.
         progress: From 0 to 1, or None when the job does not say.
         done: Steps done, when the job counts them.
@@ -127,6 +131,10 @@ class Job:
     request: str | None = None
     params: Any = None
     priority: Priority | None = None
+    tags: tuple[str, ...] = ()
+    submitted_from: str | None = None
+    retry_of: str | None = None
+    attempt: int = 1
     status: JobStatus = JobStatus.QUEUED
     progress: float | None = None
     done: float | None = None
@@ -163,6 +171,10 @@ class Job:
             request=get("request"),
             params=_decode(get("params")),
             priority=_member(Priority, get("priority")),
+            tags=_tags(get("tags")),
+            submitted_from=get("submittedFrom"),
+            retry_of=get("retryOf"),
+            attempt=get("attempt") or 1,
             status=JobStatus(status),
             progress=get("progress"),
             done=get("done"),
@@ -217,6 +229,10 @@ def _member(names: type[E], value: Any) -> E | None:
 def _error(value: Any) -> Mapping[str, Any] | None:
     """Return an error as an object; a worker of somebody else's may say no more than a sentence."""
     return value if isinstance(value, Mapping) or value is None else {"message": str(value)}
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    return tuple(str(tag) for tag in value) if isinstance(value, (list, tuple)) else ()
 
 
 def _decode(value: Any) -> Any:

@@ -15,9 +15,11 @@ __all__ = [
     "GET_JOB",
     "JOB_FIELDS",
     "JOB_LOGS",
+    "JOB_PAYLOAD",
     "JOB_RESULT",
     "LIST_JOBS",
     "ON_JOB_UPDATE",
+    "RETRY_JOB",
     "SUBMIT_JOB",
     "UPDATE_JOB",
     "many",
@@ -30,6 +32,7 @@ SUBMIT_JOB = (
     + JOB_FIELDS
 )
 CANCEL_JOB = "mutation CancelJob($id: ID!) { cancelJob(id: $id) { ...JobFields } } " + JOB_FIELDS
+RETRY_JOB = "mutation RetryJob($id: ID!) { retryJob(id: $id) { ...JobFields } } " + JOB_FIELDS
 UPDATE_JOB = (
     "mutation UpdateJob($input: UpdateJobInput!) { updateJob(input: $input) { ...JobFields } } "
     + JOB_FIELDS
@@ -46,6 +49,7 @@ JOB_LOGS = (
     "{ lines { seq time stream text } ended dropped } }"
 )
 JOB_RESULT = "query JobResult($id: ID!) { jobResult(id: $id) { encoding data } }"
+JOB_PAYLOAD = "query JobPayload($id: ID!) { jobPayload(id: $id) }"
 
 # The variable stands for one filter only: an argument that is present and null would match null alone
 # (same page, "Passing null"), so a subscription names exactly the arguments that it filters by.

@@ -48,7 +48,7 @@ class Profile:
     Attributes:
         name: What people call it.
         documents: Operation, by its name in this package's schema (`submitJob`, `getJob`, `listJobs`, `cancelJob`,
-            `jobLogs`, `jobResult`), -> GraphQL. `submitJob` must be there; of the others, what the API has.
+            `retryJob`, `jobLogs`, `jobResult`, `jobPayload`), -> GraphQL. `submitJob` must be there; of the others, what the API has.
         updates: "group" or "id" -> the subscription to all jobs of a group, or to one job. One suffices; the group's
             is preferred, for it serves all jobs at once.
         fields: Field of a job, by its name in this package's schema, -> the API's, where it has another name.
@@ -121,7 +121,8 @@ class Profile:
     def input(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a `SubmitJobInput` of this package's schema as the API's own.
 
-        What only helps people here is left out where the API does not take it: id, name, group, kind.
+        What only helps people here is left out where the API does not take it: id, name, group, kind, tags,
+        submittedFrom.
 
         Raises:
             NotSupported: It holds what the work needs and the API does not take.
@@ -191,8 +192,10 @@ OPERATIONS: Mapping[str, str] = {
     "getJob": "what is not told by an event stays unknown",
     "listJobs": "it cannot tell which jobs there are",
     "cancelJob": "a job runs to its own end",
+    "retryJob": "submit the work again instead",
     "jobLogs": "what jobs print cannot be read",
     "jobResult": "only results that come with the job can be had",
+    "jobPayload": "what a job was submitted with cannot be had back",
 }
 """Operation -> what an API without it cannot do."""
 
@@ -204,8 +207,10 @@ PROFILES: Mapping[str, Profile] = {
             "getJob": operations.GET_JOB,
             "listJobs": operations.LIST_JOBS,
             "cancelJob": operations.CANCEL_JOB,
+            "retryJob": operations.RETRY_JOB,
             "jobLogs": operations.JOB_LOGS,
             "jobResult": operations.JOB_RESULT,
+            "jobPayload": operations.JOB_PAYLOAD,
         },
         updates=operations.ON_JOB_UPDATE,
     ),

@@ -191,7 +191,7 @@ class _Known:
         self.body = body
 
 
-_ASKED = ("request", "name", "group", "kind", "priority", "params")
+_ASKED = ("request", "name", "group", "kind", "priority", "params", "tags", "submittedFrom")
 """What a submission says of a job that its answer may not repeat."""
 
 

@@ -58,6 +58,50 @@ def test_an_id_is_taken_once(repository: Repository) -> None:
     assert repository.payload("a") is None
 
 
+def test_tags_come_back_as_a_list(repository: Repository) -> None:
+    add(repository, "a", tags=["x", 'with "quotes"'])
+    add(repository, "b")
+
+    assert repository.get("a")["tags"] == ["x", 'with "quotes"']  # type: ignore[index]  # it is there
+    assert repository.update("a", {"status": "RUNNING"})["tags"] == ["x", 'with "quotes"']
+    assert [job["tags"] for job in repository.live()] == [["x", 'with "quotes"'], None]
+    assert [job["tags"] for job in repository.page(None, None, 9, None)[0]][1] is not None
+    assert repository.next_queued(9)[0]["tags"] is None
+
+
+def test_a_job_has_one_retry(repository: Repository) -> None:
+    add(repository, "a")
+    assert repository.retry_of("a") is None
+
+    first = add(repository, "b", retryOf="a", attempt=2)
+
+    assert repository.insert({"id": "c", "retryOf": "a"}, None) is None
+    assert repository.retry_of("a") == first
+    assert repository.get("a")["attempt"] == 1  # type: ignore[index]  # it is there
+
+
+def test_a_file_of_an_earlier_release_gets_the_columns_that_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    with sqlite3.connect(path) as earlier:
+        earlier.executescript(
+            """CREATE TABLE jobs (number INTEGER PRIMARY KEY AUTOINCREMENT, "id", "group", "name", "kind",
+            "request", "params", "priority", "status", "progress", "done", "total", "message", "result",
+            "resultSize", "error", "version", "createdAt", "startedAt", "finishedAt", "updatedAt",
+            payload TEXT, pid INTEGER, processStarted INTEGER);
+            INSERT INTO jobs (id, status, version) VALUES ('old', 'FAILED', 3);
+            PRAGMA user_version=1"""
+        )
+    earlier.close()
+
+    for _ in range(2):  # opening it once more finds nothing to do
+        repository = Repository(path)
+        old = repository.get("old")
+        repository.close()
+
+    assert old is not None
+    assert (old["status"], old["version"], old["attempt"], old["tags"]) == ("FAILED", 3, 1, None)
+
+
 def test_each_write_raises_the_version_by_one(repository: Repository) -> None:
     add(repository, "a")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,10 @@ from jupyter_jobs.jobs.operations import (
     CANCEL_JOB,
     GET_JOB,
     JOB_LOGS,
+    JOB_PAYLOAD,
     JOB_RESULT,
     LIST_JOBS,
+    RETRY_JOB,
     SUBMIT_JOB,
     UPDATE_JOB,
 )
@@ -117,6 +120,7 @@ async def test_the_same_submission_again_is_the_job_that_is_there(backend: Backe
         {"name": "n"},
         {"payload": '{"x": 2}'},
         {"priority": "LOW"},
+        {"tags": ["x"]},
     ],
 )
 async def test_another_submission_under_a_known_id_is_refused(
@@ -141,6 +145,7 @@ async def test_another_submission_under_a_known_id_is_refused(
         ({"id": "a" * 129}, "id must be"),
         ({"kind": "FUNCTION", "payload": "[]"}, "payload must be a JSON object"),
         ({"kind": "FUNCTION"}, "payload lacks 'function'"),
+        ({"tags": [" "]}, "a tag is a non-empty string"),
     ],
 )
 async def test_what_cannot_be_a_job_is_refused_before_it_is_stored(
@@ -179,7 +184,13 @@ async def test_an_error_stands_as_appsync_writes_it(backend: Backend) -> None:
 
 @pytest.mark.parametrize(
     ("query", "variables"),
-    [(UPDATE_JOB, {"input": {"id": "x"}}), (JOB_LOGS, {"id": "x"}), (JOB_RESULT, {"id": "x"})],
+    [
+        (UPDATE_JOB, {"input": {"id": "x"}}),
+        (JOB_LOGS, {"id": "x"}),
+        (JOB_RESULT, {"id": "x"}),
+        (JOB_PAYLOAD, {"id": "x"}),
+        (RETRY_JOB, {"id": "x"}),
+    ],
 )
 async def test_nothing_can_be_done_with_an_unknown_job(
     backend: Backend, query: str, variables: dict[str, Any]
@@ -298,6 +309,80 @@ async def test_a_running_job_elsewhere_is_cancelling_until_its_worker_says_other
     assert (asked["status"], again) == ("CANCELLING", asked)
     assert refused["errorType"] == "InvalidTransition"
     assert ended["status"] == "CANCELLED"
+
+
+async def test_a_retry_is_the_same_work_as_a_new_job(backend: Backend) -> None:
+    given = {
+        "id": "a",
+        "request": "r",
+        "group": "g",
+        "name": "n",
+        "kind": "REQUEST",
+        "priority": "HIGH",
+        "params": "[1]",
+        "tags": ["x", "y"],
+        "submittedFrom": "train.ipynb, cell 5",
+    }
+    await backend.submit(**given, payload='{"x": 1}')
+    ended = await backend.ask(
+        UPDATE_JOB, input={"id": "a", "status": "FAILED", "error": '{"message": "m"}'}
+    )
+    backend.published.clear()
+
+    retry = await backend.ask(RETRY_JOB, id="a")
+
+    told = ("status", "version", "attempt", "retryOf", "error", "finishedAt")
+    assert [retry[name] for name in told] == ["QUEUED", 1, 2, "a", None, None]
+    assert {name: retry[name] for name in given} == {**given, "id": retry["id"]}
+    assert retry["id"] != "a"
+    assert await backend.ask(JOB_PAYLOAD, id=retry["id"]) == '{"x": 1}'
+    assert backend.published == [("retryJob", retry)]
+    assert await backend.ask(GET_JOB, id="a") == ended
+
+
+async def test_a_job_has_one_retry_and_that_one_has_its_own(backend: Backend) -> None:
+    await backend.submit(id="a")
+    await backend.ask(CANCEL_JOB, id="a")
+    second = await backend.ask(RETRY_JOB, id="a")
+    live = await backend.refused(RETRY_JOB, id=second["id"])
+    cancelled = await backend.ask(CANCEL_JOB, id=second["id"])
+
+    third = await backend.ask(RETRY_JOB, id=second["id"])
+
+    assert live["errorType"] == "InvalidTransition"
+    assert "is queued; only a job that has ended can be retried" in live["message"]
+    assert (third["attempt"], third["retryOf"]) == (3, second["id"])
+    assert await backend.ask(RETRY_JOB, id="a") == cancelled
+
+
+async def test_two_that_retry_a_job_at_once_get_one_job(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await backend.submit(id="a")
+    await backend.ask(CANCEL_JOB, id="a")
+    both_ask = asyncio.Barrier(2)
+
+    async def check(self: Runner, submitted: Any) -> None:
+        await both_ask.wait()
+
+    monkeypatch.setattr(Runner, "check", check)
+
+    first, second = await asyncio.gather(
+        backend.ask(RETRY_JOB, id="a"), backend.ask(RETRY_JOB, id="a")
+    )
+
+    assert first == second
+    assert backend.repository.counts() == {"CANCELLED": 1, "QUEUED": 1}
+
+
+async def test_a_retry_that_could_not_run_any_more_is_refused(backend: Backend) -> None:
+    backend.repository.insert({"id": "a", "request": "f()", "kind": "FUNCTION"}, "{}")
+    backend.repository.update("a", {"status": "LOST"})
+
+    error = await backend.refused(RETRY_JOB, id="a")
+
+    assert error["errorType"] == "InvalidJob"
+    assert "payload lacks 'function'" in error["message"]
 
 
 async def test_jobs_are_listed_in_pages(backend: Backend) -> None:

@@ -1,6 +1,10 @@
+import json
 import uuid
 from typing import Any
 
+import pytest
+
+from jupyter_jobs.errors import InvalidTransition, JobNotFound
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.model import JobStatus
@@ -54,6 +58,30 @@ def test_a_page_may_be_of_one_state_or_of_all_groups(
     everywhere = api.run_sync(calls.page(None))["items"]
     assert [body["id"] for body in found] == [running]
     assert {running, waiting} <= {body["id"] for body in everywhere}
+
+
+def test_what_was_submitted_can_be_had_back(api: JobApi, external_backend: RunningBackend) -> None:
+    payload = {"python": "/usr/bin/python3", "handlers": "mine"}
+    with_one = api.run_sync(calls.submit(new(payload=json.dumps(payload))))
+
+    assert api.run_sync(calls.payload(with_one["id"])) == payload
+    assert api.run_sync(calls.payload(submit(external_backend, "calls"))) is None
+    with pytest.raises(JobNotFound):
+        api.run_sync(calls.payload("nobody"))
+
+
+def test_a_retry_is_a_new_job_and_asking_again_returns_it(
+    api: JobApi, external_backend: RunningBackend
+) -> None:
+    id_ = submit(external_backend, "calls")
+    with pytest.raises(InvalidTransition, match="is queued; only a job that has ended"):
+        api.run_sync(calls.retry(id_))
+    external_backend.update(id_, status="FAILED")
+
+    retry = api.run_sync(calls.retry(id_))
+
+    assert (retry["retryOf"], retry["attempt"], retry["status"]) == (id_, 2, "QUEUED")
+    assert api.run_sync(calls.retry(id_)) == retry
 
 
 def test_cancelling_what_has_ended_changes_nothing(

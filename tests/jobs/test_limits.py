@@ -10,7 +10,10 @@ from jupyter_jobs.jobs.limits import (
     EVENT_LIMIT,
     EVENT_ROOM,
     PARAMS_LIMIT,
+    TAG_LIMIT,
+    TAGS_LIMIT,
     check_event,
+    check_tags,
     event_size,
     json_text,
 )
@@ -60,6 +63,29 @@ def test_params_at_their_limit_fit_an_event_however_they_are_written() -> None:
     body = submit_input("Process data", params='"' * ((PARAMS_LIMIT - 2) // 2))
 
     assert event_size({**body, "payload": None}) <= EVENT_LIMIT
+
+
+def test_tags_are_kept_once_each_without_the_blanks_around_them() -> None:
+    assert check_tags(()) == []
+    assert check_tags((" sweep ", "two words", "sweep")) == ["sweep", "two words"]
+    assert check_tags(["x" * TAG_LIMIT]) == ["x" * TAG_LIMIT]
+    assert len(check_tags([*map(str, range(TAGS_LIMIT)), "0"])) == TAGS_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("tags", "says"),
+    [
+        ("sweep", r"tags= takes a list: write tags=\['sweep'\]"),
+        (7, "takes a list of strings, not 7"),
+        ([7], "a tag is a non-empty string, not 7"),
+        (["a", " "], "a tag is a non-empty string, not ' '"),
+        (["x" * (TAG_LIMIT + 1)], "at most 50 characters, and 'xxxxxxxxxxxxxxxxxxxx'… has 51"),
+        (map(str, range(TAGS_LIMIT + 1)), "at most 20 tags, and these are 21"),
+    ],
+)
+def test_tags_that_cannot_be_say_what_to_write(tags: Any, says: str) -> None:
+    with pytest.raises(InvalidJob, match=says):
+        check_tags(tags)
 
 
 def test_text_is_json_or_none() -> None:

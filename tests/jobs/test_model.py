@@ -10,6 +10,10 @@ WIRE = {
     "request": "train(128)",
     "params": '{"lr": 0.1}',
     "priority": "HIGH",
+    "tags": ["sweep", "night"],
+    "submittedFrom": "train.ipynb, cell 5",
+    "retryOf": "j0",
+    "attempt": 2,
     "status": "SUCCEEDED",
     "progress": 1.0,
     "done": 10.0,
@@ -37,6 +41,16 @@ def test_a_job_is_read_from_its_wire_form() -> None:
         JobStatus.SUCCEEDED,
     )
     assert job.duration == 2.5
+    assert (job.tags, job.submitted_from) == (("sweep", "night"), "train.ipynb, cell 5")
+    assert (job.retry_of, job.attempt) == ("j0", 2)
+
+
+@pytest.mark.parametrize("tags", [None, [], "sweep", {"a": 1}])
+def test_tags_that_are_no_list_are_none_and_an_untold_attempt_is_the_first(tags: object) -> None:
+    job = Job.from_wire({**WIRE, "tags": tags, "attempt": None})
+
+    assert job.tags == ()
+    assert job.attempt == 1
 
 
 def test_every_wire_name_is_read() -> None:

@@ -38,7 +38,7 @@ def test_many_jobs_are_asked_for_in_one_valid_document() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["SUBMIT_JOB", "CANCEL_JOB", "UPDATE_JOB"])
+@pytest.mark.parametrize("name", ["SUBMIT_JOB", "CANCEL_JOB", "RETRY_JOB", "UPDATE_JOB"])
 def test_every_mutation_publishes_all_fields_under_their_own_names(name: str) -> None:
     assert "...JobFields" in DOCUMENTS[name]
     assert ":" not in operations.JOB_FIELDS
