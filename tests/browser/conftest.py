@@ -1,18 +1,24 @@
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import comm
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from jupyter_jobs.widget.monitor import JobMonitor
+from tests.browser.browsing import Browsing, launched
 from tests.browser.lab import Lab
 from tests.browser.lab_server import LabServer
+from tests.browser.page import Pages
+from tests.browser.page_server import PageComm, PageServer
+from tests.support.backend import RunningBackend
+from tests.support.monitor import of
 
 SCREENSHOTS = Path(__file__).with_name("screenshots")
+WINDOW = {"width": 1280, "height": 900}
 
 # Covers the start of server and browser, which the first test pays for.
 TIMEOUT_S = 120
@@ -29,13 +35,13 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    lab = getattr(item, "funcargs", {}).get("lab")
-    if report.when == "call" and report.failed and lab is not None:
-        pictures = lab.screenshot(SCREENSHOTS, file_name(item.name))
-        report.sections.append(("screenshots", "\n".join(map(str, pictures))))
-        report.sections.append(("JupyterLab", lab.server.log()))
-        if lab.console_errors:
-            report.sections.append(("console", "\n".join(lab.console_errors)))
+    if report.when == "call" and report.failed:
+        for host in getattr(item, "funcargs", {}).values():
+            if isinstance(host, Browsing):
+                pictures = host.screenshot(SCREENSHOTS, file_name(item.name))
+                report.sections.append(("screenshots", "\n".join(map(str, pictures))))
+                report.sections.append(("console", "\n".join(host.console_errors)))
+                report.sections.append(("server", host.log()))
     return report
 
 
@@ -50,17 +56,8 @@ def _nothing_is_left() -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if executable is None:
-        pytest.fail("no Chromium: install Debian's package chromium, or set CHROMIUM to its path")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable,
-            # Root has no sandbox; without a network the background services only fill the console.
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -71,8 +68,34 @@ def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
 
 @pytest.fixture
 def lab(lab_server: LabServer, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context = chromium.new_context(viewport=WINDOW)
     lab = Lab(lab_server, context, workspace=file_name(request.node.name))
     yield lab
     lab.close()
     assert lab.console_errors == []
+
+
+@pytest.fixture(scope="session")
+def page_server() -> Iterator[PageServer]:
+    with PageServer() as server:
+        yield server
+
+
+@pytest.fixture
+def pages(page_server: PageServer, chromium: Browser) -> Iterator[Pages]:
+    pages = Pages(page_server, chromium.new_context(viewport=WINDOW))
+    yield pages
+    pages.close()
+    assert pages.console_errors == []
+
+
+@pytest.fixture
+def monitor(
+    external_backend: RunningBackend,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[JobMonitor]:
+    """A monitor whose comm leads to plain pages, and whose jobs wait for the test to work them off."""
+    monkeypatch.setattr(comm, "create_comm", PageComm)
+    with of(external_backend, file_name(request.node.name), loop="thread") as monitor:
+        yield monitor

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.browser.browsing import Browsing
 from tests.browser.lab_server import PATIENCE_S, LabServer
 
 __all__ = ["Lab", "NotebookPage"]
@@ -28,23 +29,18 @@ OURS = re.compile(r"blob:|anywidget|jupyter_jobs")
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
-class Lab:
+class Lab(Browsing):
     """One workspace of a JupyterLab server, in a browser context of its own.
 
     Attributes:
         server: The server.
-        console_errors: What widgets' modules threw or wrote to the console as an error, in all pages, as text.
     """
 
     def __init__(self, server: LabServer, context: BrowserContext, workspace: str) -> None:
+        super().__init__(context, OURS)
         self.server = server
         self.workspace = workspace
-        self.console_errors: list[str] = []
-        self._context = context
-        context.set_default_timeout(PATIENCE_S * 1000)
         context.add_init_script(path=PAGE_SIDE)
-        context.on("console", self._on_console)
-        context.on("weberror", lambda error: self._on_error(error.error))
 
     def open(self, notebook: Sequence[str] | Path) -> NotebookPage:
         """Open a notebook in a new page and wait until its kernel is idle.
@@ -52,7 +48,7 @@ class Lab:
         Args:
             notebook: The sources of its code cells, or a notebook file, of which a copy is opened.
         """
-        number = len(self._context.pages) + 1
+        number = len(self.context.pages) + 1
         if isinstance(notebook, Path):
             document = nbformat.read(notebook, as_version=4)
         else:
@@ -61,7 +57,7 @@ class Lab:
         document.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         path = f"{self.workspace}-{number}.ipynb"
         nbformat.write(document, self.server.notebooks / path)
-        page = self._context.new_page()
+        page = self.context.new_page()
         workspace = f"{self.workspace}-{number}"
         page.goto(
             f"{self.server.url}lab/workspaces/{workspace}/tree/{path}?token={self.server.token}"
@@ -70,30 +66,15 @@ class Lab:
         opened.wait_until_idle()
         return opened
 
-    def screenshot(self, folder: Path, name: str) -> list[Path]:
-        """Save a picture of each open page; where they are."""
-        folder.mkdir(parents=True, exist_ok=True)
-        pictures = []
-        for number, page in enumerate(self._context.pages, start=1):
-            picture = folder / f"{name}-{number}.png"
-            page.screenshot(path=picture)
-            pictures.append(picture)
-        return pictures
+    def log(self) -> str:
+        """The last lines of the server and its kernels."""
+        return self.server.log()
 
     def close(self) -> None:
         """Close all pages, end all kernels, and undo what the server remembers of this workspace."""
-        self._context.close()
+        super().close()
         self.server.shut_down_kernels()
         self.server.forget_theme()
-
-    def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and OURS.search(f"{message.text} {message.location['url']}"):
-            self.console_errors.append(message.text)
-
-    def _on_error(self, error: Error) -> None:
-        text = error.stack or str(error)
-        if OURS.search(text):
-            self.console_errors.append(text)
 
 
 class NotebookPage:
