@@ -2,12 +2,15 @@
 
 Pure: no clock, no sockets, no threads of its own. A job may arrive many times and in any order, by event, by query
 and by mutation; whatever the order, the store ends with the newest version of each.
+
+A job that was retried is superseded by its retry, also in whatever order the two arrive. It stays, and is only left
+out where a line of attempts counts once: by its newest.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -36,6 +39,8 @@ class JobStore:
         self._bodies: dict[str, Mapping[str, Any]] = {}
         self._jobs: dict[str, Job] = {}
         self._counts: Counter[JobStatus] = Counter()
+        self._superseded: Counter[JobStatus] = Counter()  # those of `_counts` that have a retry
+        self._retries: dict[str, str] = {}
         self._observers: list[Observer] = []
 
     def merge(self, body: Mapping[str, Any]) -> bool:
@@ -47,7 +52,8 @@ class JobStore:
             body: A complete `type Job`, never a part of one.
 
         Returns:
-            Whether the store changed. Observers have been called by then, outside the lock.
+            Whether the store changed. Observers have been called by then, outside the lock; also for the job that
+            this one, new here, supersedes.
 
         Raises:
             ValueError: No id, no integer version, or a status of no known name: ask the server again.
@@ -58,21 +64,72 @@ class JobStore:
             raise ValueError(f"unusable job: {error}") from None
         if not id_ or type(version) is not int:
             raise ValueError("unusable job: no id or no integer version")
+        retried: Any = body.get("retryOf")
+        former = None
         with self._lock:
             known = self._bodies.get(id_)
             if known is not None:
                 if version <= known["version"] or known["status"] in _ENDED:
                     return False
                 if known["status"] != status:
-                    self._counts[_STATUS[known["status"]]] -= 1
-                    self._counts[status] += 1
+                    self._count(id_, _STATUS[known["status"]], -1)
+                    self._count(id_, status, 1)
             else:
-                self._counts[status] += 1
+                self._count(id_, status, 1)
             self._bodies[id_] = body
             self._jobs.pop(id_, None)
+            if retried is not None:
+                former = self._supersede(retried, id_)
         for observer in self._observers:
             observer(id_, status)
+        if former is not None:
+            for observer in self._observers:
+                observer(retried, former)
         return True
+
+    def _count(self, id_: str, status: JobStatus, n: int) -> None:
+        self._counts[status] += n
+        if id_ in self._retries:
+            self._superseded[status] += n
+
+    def _supersede(self, id_: str, retry: str) -> JobStatus | None:
+        """Note the retry of a job; return the job's status if it is here and was not superseded before."""
+        before = self._retries.get(id_)
+        if before == retry or id_ == retry:
+            return None
+        if (
+            before is not None
+        ):  # an API that lets a job be retried twice: the newer one is its successor
+            self._retries[id_] = max(before, retry, key=self._age)
+            return None
+        self._retries[id_] = retry
+        if (body := self._bodies.get(id_)) is None:
+            return None
+        status = _STATUS[body["status"]]
+        self._superseded[status] += 1
+        return status
+
+    def _age(self, id_: str) -> tuple[str, str]:
+        return (self._bodies[id_].get("createdAt") or "", id_)
+
+    def superseded(self, id_: str) -> bool:
+        """Whether a job was retried, so that the retry stands for both."""
+        return id_ in self._retries
+
+    def successor(self, id_: str) -> str | None:
+        """Return the id of a job's retry, or None."""
+        return self._retries.get(id_)
+
+    def attempts(self, id_: str) -> list[str]:
+        """Return the ids of all attempts at a job's work that are here, the first one first, this one among them."""
+        line = [id_] if id_ in self._bodies else []
+        while line and (former := self._bodies[line[0]].get("retryOf")) in self._bodies:
+            if former in line:  # an API that tells a circle
+                return line
+            line.insert(0, former)
+        while line and (later := self._retries.get(line[-1])) is not None and later not in line:
+            line.append(later)
+        return line
 
     def get(self, id_: str) -> Job | None:
         """Return the newest version of a job, or None."""
@@ -89,8 +146,10 @@ class JobStore:
         return body["version"] if body is not None else 0
 
     def counts(self) -> dict[JobStatus, int]:
-        """Return the number of jobs in each state that has any."""
-        return {status: self._counts[status] for status in JobStatus if self._counts[status]}
+        """Return the number of jobs in each state that has any; a line of attempts counts as its newest."""
+        with self._lock:
+            counts = self._counts - self._superseded
+        return {status: counts[status] for status in JobStatus if counts[status]}
 
     def live(self) -> list[str]:
         """Return the ids of the jobs that have not ended."""
@@ -98,7 +157,7 @@ class JobStore:
 
     @property
     def has_live(self) -> bool:
-        """Whether any job has not ended."""
+        """Whether any job has not ended; a superseded one has, but that may not have been heard here."""
         return any(n for status, n in self._counts.items() if status.value not in _ENDED)
 
     def observe(self, observer: Observer) -> Callable[[], None]:
@@ -107,10 +166,17 @@ class JobStore:
         return lambda: self._observers.remove(observer) if observer in self._observers else None
 
     def __iter__(self) -> Iterator[Job]:
-        for id_ in list(self._bodies):
+        return self._read(list(self._bodies))
+
+    def _read(self, ids: Iterable[str]) -> Iterator[Job]:
+        for id_ in ids:
             job = self.get(id_)
             assert job is not None  # jobs are never removed
             yield job
+
+    def current(self) -> Iterator[Job]:
+        """Iterate over the jobs that are not superseded: of each line of attempts the newest."""
+        return self._read(id_ for id_ in list(self._bodies) if id_ not in self._retries)
 
     def __len__(self) -> int:
         return len(self._bodies)

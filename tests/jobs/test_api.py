@@ -77,8 +77,8 @@ def test_a_state_that_cannot_follow_is_refused(
 
 
 def test_an_operation_that_the_endpoint_lacks_is_not_supported(api: JobApi) -> None:
-    with pytest.raises(NotSupported, match="retryJob"):
-        api.run_sync(Call("retryJob", {}, dict, document="mutation { retryJob(id: 1) { id } }"))
+    with pytest.raises(NotSupported, match="pauseJob"):
+        api.run_sync(Call("pauseJob", {}, dict, document="mutation { pauseJob(id: 1) { id } }"))
 
 
 def test_a_refusal_that_is_about_no_job_stays_what_it_is(api: JobApi) -> None:

@@ -1,5 +1,6 @@
 import random
 import threading
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -103,6 +104,127 @@ def test_threads_that_merge_at_once_end_with_the_newest() -> None:
 
     assert {job.version for job in store} == {199}
     assert store.counts() == {JobStatus.RUNNING: 7}
+
+
+def test_a_retried_job_stays_and_counts_no_more() -> None:
+    store = JobStore()
+    store.merge(body("a", 3, "FAILED"))
+    store.merge(body("b", 1, "QUEUED", retryOf="a", attempt=2))
+
+    assert store.superseded("a")
+    assert not store.superseded("b")
+    assert (store.successor("a"), store.successor("b")) == ("b", None)
+    assert store.counts() == {JobStatus.QUEUED: 1}
+    assert [job.id for job in store] == ["a", "b"]
+    assert [job.id for job in store.current()] == ["b"]
+    assert len(store) == 2
+
+
+def test_attempts_are_told_from_the_first_to_the_newest_whichever_is_asked() -> None:
+    store = JobStore()
+    for id_, retried in (("c", "b"), ("a", None), ("b", "a"), ("other", None), ("e", "unknown")):
+        store.merge(body(id_, retryOf=retried))
+
+    assert [store.attempts(id_) for id_ in "abc"] == [["a", "b", "c"]] * 3
+    assert store.attempts("other") == ["other"]
+    assert store.attempts("e") == ["e"]
+    assert store.attempts("unknown") == []
+    assert store.superseded("unknown")
+
+
+def test_observers_hear_of_the_job_that_a_retry_supersedes_once() -> None:
+    store = JobStore()
+    store.merge(body("a", 3, "FAILED"))
+    heard: list[tuple[str, JobStatus, bool]] = []
+    store.observe(lambda id_, status: heard.append((id_, status, store.superseded(id_))))
+
+    store.merge(body("b", 1, "QUEUED", retryOf="a"))
+    store.merge(body("b", 2, "RUNNING", retryOf="a"))
+    store.merge(body("d", 1, "QUEUED", retryOf="c"))
+    store.merge(body("c", 3, "LOST"))
+
+    assert heard == [
+        ("b", JobStatus.QUEUED, False),
+        ("a", JobStatus.FAILED, True),
+        ("b", JobStatus.RUNNING, False),
+        ("d", JobStatus.QUEUED, False),
+        ("c", JobStatus.LOST, True),
+    ]
+
+
+def test_a_superseded_job_whose_end_was_not_heard_is_still_followed() -> None:
+    store = JobStore()
+    store.merge(body("a", 2, "RUNNING"))
+    store.merge(body("b", 1, "QUEUED", retryOf="a"))
+    store.merge(body("b", 2, "SUCCEEDED", retryOf="a"))
+
+    assert store.counts() == {JobStatus.SUCCEEDED: 1}
+    assert store.has_live
+    assert store.live() == ["a"]
+    store.merge(body("a", 3, "FAILED"))
+    assert not store.has_live
+    assert store.counts() == {JobStatus.SUCCEEDED: 1}
+
+
+@pytest.mark.parametrize("order", [("b", "c"), ("c", "b")])
+def test_of_two_retries_the_newer_is_the_successor(order: tuple[str, str]) -> None:
+    store = JobStore()
+    created = {"b": "2026-11-22T10:00:02.000Z", "c": "2026-11-22T10:00:01.000Z"}
+    store.merge(body("a", 3, "FAILED"))
+    for id_ in order:
+        store.merge(body(id_, retryOf="a", createdAt=created[id_]))
+
+    assert store.successor("a") == "b"
+    assert store.attempts("c") == ["a", "c"]
+    assert store.counts() == {JobStatus.RUNNING: 2}
+
+
+def test_a_circle_of_retries_is_gone_round_once() -> None:
+    store = JobStore()
+    store.merge(body("a", retryOf="b"))
+    store.merge(body("b", retryOf="a"))
+    store.merge(body("self", retryOf="self"))
+
+    assert store.attempts("a") == ["b", "a"]
+    assert store.attempts("self") == ["self"]
+    assert not store.superseded("self")
+
+
+RETRIES = {"j1": "j0", "j2": "j1", "j4": "j3", "j5": "unknown"}
+FAILING = ["QUEUED", "RUNNING", "RUNNING", "FAILED"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4)), max_size=40).flatmap(
+        lambda events: st.tuples(st.just(events), st.permutations(events))
+    )
+)
+def test_in_any_order_a_line_of_attempts_counts_as_its_newest(
+    orders: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+) -> None:
+    stores = []
+    for events in orders:
+        store = JobStore()
+        shown: set[str] = set()
+
+        def watch(id_: str, _: JobStatus, store: JobStore = store, shown: set[str] = shown) -> None:
+            shown.discard(id_) if store.superseded(id_) else shown.add(id_)
+
+        store.observe(watch)
+        for job, version in events:
+            id_ = f"j{job}"
+            store.merge(body(id_, version, FAILING[version - 1], retryOf=RETRIES.get(id_)))
+        assert shown == {job.id for job in store.current()}
+        stores.append(store)
+
+    one, other = stores
+    there = {job.id for job in one}
+    superseded = {RETRIES[id_] for id_ in there if id_ in RETRIES}
+    assert {job.id for job in one.current()} == there - superseded
+    assert sum(one.counts().values()) == len(there - superseded)
+    assert one.counts() == other.counts() == Counter(job.status for job in one.current())
+    assert {id_: one.attempts(id_) for id_ in there} == {id_: other.attempts(id_) for id_ in there}
+    assert one.has_live == other.has_live == bool(one.live())
 
 
 LIFE = ["QUEUED", "RUNNING", "RUNNING", "CANCELLING", "CANCELLED"]
