@@ -12,7 +12,18 @@ import type { AnyModel } from "@anywidget/types";
 import { Changes } from "./changes.ts";
 import type { Kernel } from "./presence.ts";
 import { JobStore } from "./store.ts";
-import type { Action, Connection, FromKernel, Summary, ToKernel } from "./types.ts";
+import type {
+  Action,
+  Connection,
+  FromKernel,
+  LogLine,
+  Summary,
+  ToKernel,
+  Verb,
+  Verdicts,
+} from "./types.ts";
+import type { UiState } from "./ui_state.ts";
+import { decode } from "./wire.ts";
 
 export type PanelModel = Pick<AnyModel<{ summary: Summary }>, "get" | "on" | "off" | "send">;
 
@@ -22,6 +33,14 @@ export const ALIVE_MS = 20_000;
 export const SILENCE_MS = 15_000;
 /** How long the first word may take before the page says that nobody answers. */
 export const FIRST_WORD_MS = 3_000;
+/** After this long without a word, while something is awaited, the page asks by itself: some hosts do not push. */
+export const QUIET_MS = 7_000;
+/** How often it asks. */
+export const POLL_MS = 3_000;
+/** An action that is unanswered for so long waits for a kernel that is busy. */
+export const ANSWER_MS = 300;
+/** How long a click is shown after its answer, unless the job shows it before. */
+export const SHOWN_MS = 5_000;
 const RESYNC_MS = 1_000;
 const WATCH_MS = 1_000;
 
@@ -33,9 +52,25 @@ const UNKNOWN: Connection = {
   asOf: null,
 };
 
+const GONE = "The kernel cannot be reached. Run JobMonitor() in any cell.";
+
 interface Pending {
+  message: ToKernel;
+  sentAt: number;
+  /** Whether the answer is late. */
+  waits: boolean;
+  timer: ReturnType<typeof setTimeout>;
   resolve(data: unknown): void;
   reject(error: Error): void;
+}
+
+interface Follower {
+  job: string;
+  /** The last line that it has. */
+  after: number;
+  /** Where a line was missing and asked for again: the kernel has not got it either. */
+  asked: number;
+  onLines(lines: readonly LogLine[], ended: boolean): void;
 }
 
 export class Bridge {
@@ -49,12 +84,16 @@ export class Bridge {
   readonly #model: PanelModel;
   readonly #page = Math.random().toString(36).slice(2, 12); // crypto.randomUUID is missing on plain http
   readonly #pending = new Map<number, Pending>();
+  #actions: readonly Action[] = [];
+  #followers: Follower[] = [];
   #lastAction = 0;
   #views = 0;
   #seq: number | null = null;
   #resyncAt = -Infinity;
   #heardAt = 0;
   #saidAt = 0;
+  #polledAt = 0;
+  #gone: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setInterval> | undefined;
   #clockOffset = 0;
   #knownAt = 0;
@@ -72,6 +111,8 @@ export class Bridge {
       model.off("change:summary", this.#onSummary);
       model.off("comm_live_update", this.#onCommChanged);
       clearInterval(this.#watch);
+      clearTimeout(this.#gone);
+      for (const { timer } of this.#pending.values()) clearTimeout(timer);
     });
   }
 
@@ -106,16 +147,83 @@ export class Bridge {
     };
   }
 
-  /** Ask the kernel to do something; rejects with the sentence it refuses with. Waits as long as the kernel is busy. */
-  request(action: Action, job: string | null): Promise<unknown> {
+  /** Whether this API can do it, and somebody is there to ask. */
+  can(action: Action): boolean {
+    return this.kernel === "live" && this.#actions.includes(action);
+  }
+
+  /** How many actions wait for a kernel that is busy. */
+  get waiting(): number {
+    return [...this.#pending.values()].filter((pending) => pending.waits).length;
+  }
+
+  /**
+   * Ask the kernel to do something; rejects with the sentence it refuses with. Waits as long as the kernel is busy.
+   * @param onWaiting Called once when the answer is late.
+   */
+  request(
+    action: Action,
+    jobs: readonly string[] = [],
+    onWaiting: () => void = () => undefined,
+  ): Promise<unknown> {
     const actionId = (this.#lastAction += 1);
+    const message: ToKernel = { type: "action", page: this.#page, action, actionId, jobs };
     return new Promise((resolve, reject) => {
-      this.#pending.set(actionId, { resolve, reject });
-      if (!this.#send({ type: "action", page: this.#page, action, actionId, job })) {
-        this.#pending.delete(actionId);
-        reject(new Error("The kernel cannot be reached. Run JobMonitor() in any cell."));
-      }
+      if (!this.#send(message)) return reject(new Error(GONE));
+      const timer = setTimeout(() => {
+        pending.waits = true;
+        onWaiting();
+        this.changes.tell();
+      }, ANSWER_MS);
+      const pending = { message, sentAt: Date.now(), waits: false, timer, resolve, reject };
+      this.#pending.set(actionId, pending);
     });
+  }
+
+  /** Cancel or retry jobs, and show in `ui` at once, and until each job shows it, what becomes of it. */
+  act(ui: UiState, verb: Verb, ids: readonly string[]): void {
+    const open = new Set(
+      ids.filter((id) => (ui.now.acts.get(id)?.phase ?? "refused") === "refused"),
+    );
+    if (!open.size) return;
+    const before = new Map([...open].map((id) => [id, this.store.get(id)?.status]));
+    const shown = (id: string): boolean => this.store.get(id)?.status !== before.get(id);
+    const forget = (ids: Iterable<string>): void => {
+      const gone = [...ids].filter((id) => open.delete(id));
+      if (gone.length) ui.setActs(gone, null);
+      if (!open.size) unwatch();
+    };
+    const refuse = (id: string, why: string): void => {
+      if (open.delete(id)) ui.setActs([id], { verb, phase: "refused", why });
+    };
+    const unwatch = this.store.watch((changed) => forget((changed ?? [...open]).filter(shown)));
+
+    ui.setActs(open, { verb, phase: "sent" });
+    this.request(verb, [...open], () => ui.setActs(open, { verb, phase: "waiting" })).then(
+      (data) => {
+        const { refused = {} } = (data ?? {}) as Partial<Verdicts>;
+        for (const [id, why] of Object.entries(refused)) refuse(id, why);
+        ui.setActs(open, { verb, phase: "sent" });
+        setTimeout(() => forget(open), SHOWN_MS);
+      },
+      (error: Error) => {
+        for (const id of open) refuse(id, error.message);
+        unwatch();
+      },
+    );
+  }
+
+  /** Hand on a job's log, from what the kernel has kept of it to its end, until the returned function is called. */
+  follow(job: string | null, onLines: Follower["onLines"]): () => void {
+    if (job === null) return () => undefined;
+    const follower = { job, after: 0, asked: -1, onLines };
+    this.#followers.push(follower);
+    this.#sayFollow();
+    return () => {
+      const wasLast = this.#followers.at(-1) === follower;
+      this.#followers = this.#followers.filter((other) => other !== follower);
+      if (wasLast) this.#sayFollow();
+    };
   }
 
   #receive = (message: FromKernel): void => {
@@ -126,17 +234,24 @@ export class Bridge {
         this.#clockOffset = message.now - Date.now();
         this.connection = message.connection;
         this.backend = message.backend;
-        this.store.replace(message.jobs);
+        this.#actions = message.actions;
+        this.store.replace(decode(message.rows), message);
+        this.#resume();
         break;
       case "patch":
         if (this.#follows(message.seq, 1)) {
           this.#seq = message.seq;
-          this.store.patch(message.jobs);
+          if (message.gone) this.store.drop(message.gone);
+          if (message.rows) this.store.add(decode(message.rows));
+          if (message.jobs) this.store.patch(message.jobs);
           if (message.connection) this.connection = message.connection;
         }
         break;
       case "beat":
         this.#follows(message.seq, 0);
+        break;
+      case "log":
+        this.#log(message);
         break;
       case "reply":
         this.#settle(message);
@@ -159,9 +274,52 @@ export class Bridge {
   #settle(reply: FromKernel & { type: "reply" }): void {
     const pending = this.#pending.get(reply.actionId);
     if (reply.page !== this.#page || !pending) return;
+    clearTimeout(pending.timer);
     this.#pending.delete(reply.actionId);
     if (reply.ok) pending.resolve(reply.data);
     else pending.reject(new Error(reply.error));
+  }
+
+  /** After a snapshot: what may have been lost on the way is said again; an action has its number, so it is done once. */
+  #resume(): void {
+    clearTimeout(this.#gone);
+    for (const pending of this.#pending.values()) {
+      if (Date.now() - pending.sentAt < FIRST_WORD_MS) continue;
+      pending.sentAt = Date.now();
+      this.#send(pending.message);
+    }
+    if (this.#followers.length) this.#sayFollow();
+  }
+
+  #refuseAll = (): void => {
+    for (const { timer, reject } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(new Error(GONE));
+    }
+    this.#pending.clear();
+    this.changes.tell();
+  };
+
+  /** The kernel follows one log for a page: that of the latest follower. */
+  #sayFollow(): void {
+    const { job, after } = this.#followers.at(-1) ?? { job: null, after: 0 };
+    this.#send({ type: "follow", page: this.#page, job, after });
+  }
+
+  #log({ page, job, lines, ended }: FromKernel & { type: "log" }): void {
+    if (page !== this.#page) return;
+    for (const follower of this.#followers) {
+      if (follower.job !== job) continue;
+      const { after } = follower;
+      const fresh = lines.filter((line) => line.seq > after);
+      if (after && fresh[0] && fresh[0].seq > after + 1 && follower.asked !== after) {
+        follower.asked = after;
+        this.#sayFollow();
+        continue;
+      }
+      follower.after = fresh.at(-1)?.seq ?? after;
+      follower.onLines(fresh, ended);
+    }
   }
 
   #heard(): void {
@@ -177,9 +335,17 @@ export class Bridge {
     const quietFor = Date.now() - this.#heardAt;
     const patience =
       this.kernel === "waiting" ? FIRST_WORD_MS : this.store.liveCount ? SILENCE_MS : Infinity;
+    const awaited = this.store.liveCount + this.#pending.size > 0;
     if (this.kernel !== "silent" && quietFor >= patience) this.#fallSilent();
+    else if (this.kernel === "live" && awaited && quietFor >= QUIET_MS) this.#poll();
     else if (Date.now() - this.#saidAt >= ALIVE_MS) this.#greet();
   };
+
+  #poll(): void {
+    if (Date.now() - this.#polledAt < POLL_MS) return;
+    this.#polledAt = Date.now();
+    this.#send({ type: "poll", page: this.#page, have: this.#seq ?? 0 });
+  }
 
   #fallSilent(): void {
     this.kernel = "silent";
@@ -220,7 +386,11 @@ export class Bridge {
   };
 
   // JupyterLab: the comm was lost, or found again; which of them, the answer to `hello` tells.
-  #onCommChanged = (): void => this.#fallSilent();
+  #onCommChanged = (): void => {
+    this.#fallSilent();
+    clearTimeout(this.#gone);
+    this.#gone = setTimeout(this.#refuseAll, FIRST_WORD_MS);
+  };
 
   #onVisible = (): void => {
     if (document.visibilityState === "visible" && this.#views) this.#greet(); // timers slept with the tab

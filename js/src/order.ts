@@ -1,5 +1,7 @@
 /** Which job stands where in the list, and which rows of a long list are drawn. Pure. */
 
+import type { SortKey } from "./choice.ts";
+import { fraction, isLive } from "./format.ts";
 import type { Priority, Row, Status } from "./types.ts";
 
 // Newest trouble on top, then what moves, then what waits, then what is over.
@@ -15,31 +17,44 @@ const RANK: Readonly<Record<Status, number>> = {
 };
 const URGENCY: Readonly<Record<Priority, number>> = { HIGH: 0, MEDIUM: 1, LOW: 2 };
 
-/** The fields whose change can move a row. */
-export const ORDER_KEYS = ["status", "priority", "createdAt", "startedAt", "finishedAt"] as const;
+const SPAN = 2 ** 42; // milliseconds: until the year 2109
+
+/** Where a row stands when trouble is first, as a number: the rows with small ones come first. */
+export function rankOf(row: Row): number {
+  const { status, priority, createdAt, startedAt, finishedAt } = row;
+  const rank = RANK[status] * 4;
+  if (status === "QUEUED") return (rank + URGENCY[priority ?? "MEDIUM"]) * SPAN + (createdAt ?? 0);
+  if (isLive(status)) return rank * SPAN + (startedAt ?? createdAt ?? 0);
+  return (rank + 1) * SPAN - (finishedAt ?? createdAt ?? 0);
+}
 
 /** The list's order: total, so that equal lists are drawn equally. */
-export function compareRows(a: Row, b: Row): number {
-  const rank = RANK[a.status];
-  return rank - RANK[b.status] || within(rank, a, b) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-}
+export const compareRows = (a: Row, b: Row): number =>
+  rankOf(a) - rankOf(b) || compareText(a.id, b.id);
 
-function within(rank: number, a: Row, b: Row): number {
-  switch (rank) {
-    case RANK.RUNNING:
-    case RANK.CANCELLING:
-      return oldestFirst(a.startedAt ?? a.createdAt, b.startedAt ?? b.createdAt);
-    case RANK.QUEUED:
-      return (
-        URGENCY[a.priority ?? "MEDIUM"] - URGENCY[b.priority ?? "MEDIUM"] ||
-        oldestFirst(a.createdAt, b.createdAt)
-      );
-    default:
-      return -oldestFirst(a.finishedAt ?? a.createdAt, b.finishedAt ?? b.createdAt);
-  }
-}
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const oldestFirst = (a: number | null, b: number | null): number => (a ?? 0) - (b ?? 0);
+const STATES = Object.keys(RANK);
+
+/** What a sorted column puts first, as a number: states as in the header, the least progress, the shortest time. */
+export const RANKS: Readonly<Record<SortKey, (row: Row) => number>> = {
+  state: ({ status }) => STATES.indexOf(status),
+  name: () => 0,
+  work: (row) => (row.status === "SUCCEEDED" ? 1 : (fraction(row) ?? -1)),
+  // What runs outlasts what is over, that what waits: so no job passes another merely by the clock.
+  time: ({ status, createdAt, startedAt, finishedAt }) => {
+    if (status === "QUEUED") return SPAN - (createdAt ?? SPAN);
+    if (isLive(status)) return 3 * SPAN - (startedAt ?? SPAN);
+    return SPAN + (finishedAt ?? 0) - (startedAt ?? finishedAt ?? 0);
+  },
+};
+
+/** A text to sort by, in which 9 comes before 10 and capitals do not matter. */
+export const natural = (text: string): string =>
+  text.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, "0"));
+
+/** What the names of a batch have in common: `clean` of `clean #12`. */
+export const stem = (name: string): string => name.replace(/[\s_#]+\d+$/, "") || name;
 
 /** A list's geometry in pixels; `openIndex` is -1 when no row is open. */
 export interface Geometry {

@@ -1,28 +1,25 @@
-/** The jobs a page knows: rows by id, their order, their counts. A patch costs what it changes, not what is there. */
+/** The jobs a page knows: rows by id, and their counts. What stands where is each view's own (`outline.ts`). */
 
 import { isLive } from "./format.ts";
-import { compareRows, ORDER_KEYS } from "./order.ts";
 import type { Counts, Row, RowPatch, Status } from "./types.ts";
 
-interface Entry {
-  row: Row;
-  moved: boolean;
-}
+/** Told the jobs that changed, came or went; null: everything is new. */
+type Watcher = (ids: readonly string[] | null) => void;
 
 export class JobStore {
-  #entries = new Map<string, Entry>();
-  #order: Entry[] = [];
+  #rows = new Map<string, Row>();
   #counts: Counts = {};
-  #total = 0;
+  #announced = 0;
+  readonly #watchers = new Set<Watcher>();
 
   /** How many jobs there are, also those whose rows this page has not got. */
   get total(): number {
-    return this.#total;
+    return Math.max(this.#announced, this.size);
   }
 
   /** How many rows there are to draw. */
   get size(): number {
-    return this.#order.length;
+    return this.#rows.size;
   }
 
   get counts(): Readonly<Counts> {
@@ -38,57 +35,70 @@ export class JobStore {
   }
 
   get(id: string): Row | undefined {
-    return this.#entries.get(id)?.row;
+    return this.#rows.get(id);
   }
 
-  at(index: number): Row | undefined {
-    return this.#order[index]?.row;
+  rows(): Iterable<Row> {
+    return this.#rows.values();
   }
 
-  slice(first: number, last: number): Row[] {
-    return this.#order.slice(first, last).map((entry) => entry.row);
-  }
-
-  /** Where the job stands in the list, or -1. */
-  indexOf(id: string): number {
-    const entry = this.#entries.get(id);
-    return entry ? this.#order.indexOf(entry) : -1;
+  /** Call `onChange` after every change, until the function that this returns is called. */
+  watch(onChange: Watcher): () => void {
+    this.#watchers.add(onChange);
+    return () => void this.#watchers.delete(onChange);
   }
 
   /**
    * Forget what is known and start from these rows.
-   * @param known Counts of all jobs, when `rows` are only the first of them.
+   * @param known What is known of all jobs, when `rows` are only the first of them.
    */
-  replace(rows: readonly Row[], known?: { counts: Counts; total: number }): void {
-    this.#entries = new Map(rows.map((row) => [row.id, { row, moved: false }]));
-    this.#order = [...this.#entries.values()].sort((a, b) => compareRows(a.row, b.row));
-    this.#counts = known ? { ...known.counts } : {};
-    this.#total = known?.total ?? this.#order.length;
-    if (!known) for (const { row } of this.#order) this.#count(row.status, 1);
+  replace(rows: readonly Row[], known: { total?: number; counts?: Counts } = {}): void {
+    this.#rows = new Map();
+    this.#counts = {};
+    this.#announced = known.total ?? 0;
+    this.#put(rows);
+    if (known.counts) this.#counts = { ...known.counts };
+    this.#tell(null);
   }
 
-  /** Take in changed fields by id; a new job is a whole row. */
+  /** Take in whole rows, of new jobs or of known ones. */
+  add(rows: readonly Row[]): void {
+    this.#put(rows);
+    this.#tell(rows.map((row) => row.id));
+  }
+
+  /** Take in changed fields by id; what is said of jobs that are not here is left aside. */
   patch(jobs: Readonly<Record<string, RowPatch>>): void {
-    const moved: Entry[] = [];
-    for (const [id, fields] of Object.entries(jobs)) {
-      const entry = this.#entries.get(id);
-      if (entry) {
-        const before = entry.row;
-        entry.row = { ...before, ...fields, id };
-        if (before.status !== entry.row.status) {
-          this.#count(before.status, -1);
-          this.#count(entry.row.status, 1);
-        }
-        if (ORDER_KEYS.some((key) => before[key] !== entry.row[key])) moved.push(entry);
-      } else if (fields.status) {
-        const added: Entry = { row: fields as Row, moved: false };
-        this.#entries.set(id, added);
-        this.#count(fields.status, 1);
-        this.#total += 1;
-        moved.push(added);
-      }
+    const changed: string[] = [];
+    for (const id of Object.keys(jobs)) {
+      const before = this.#rows.get(id);
+      if (!before) continue;
+      this.#put([{ ...before, ...jobs[id], id }]);
+      changed.push(id);
     }
-    if (moved.length) this.#order = reorder(this.#order, moved);
+    this.#tell(changed);
+  }
+
+  /** Forget jobs. */
+  drop(ids: readonly string[]): void {
+    for (const id of ids) {
+      const row = this.#rows.get(id);
+      if (!row) continue;
+      this.#rows.delete(id);
+      this.#count(row.status, -1);
+      this.#announced -= 1;
+    }
+    this.#tell(ids);
+  }
+
+  #put(rows: readonly Row[]): void {
+    for (const row of rows) {
+      const before = this.#rows.get(row.id)?.status;
+      this.#rows.set(row.id, row);
+      if (before === row.status) continue;
+      if (before) this.#count(before, -1);
+      this.#count(row.status, 1);
+    }
   }
 
   #count(status: Status, by: number): void {
@@ -96,31 +106,9 @@ export class JobStore {
     if (count > 0) this.#counts[status] = count;
     else delete this.#counts[status];
   }
-}
 
-/** Take the moved entries out of a sorted list and merge them in where they now belong. */
-function reorder(order: readonly Entry[], moved: Entry[]): Entry[] {
-  for (const entry of moved) entry.moved = true;
-  const kept = order.filter((entry) => !entry.moved);
-  moved.sort((a, b) => compareRows(a.row, b.row));
-  const merged: Entry[] = [];
-  let from = 0;
-  for (const entry of moved) {
-    const to = position(kept, entry.row, from);
-    for (; from < to; from += 1) merged.push(kept[from] as Entry);
-    merged.push(entry);
-    entry.moved = false;
+  #tell(ids: readonly string[] | null): void {
+    if (ids?.length === 0) return;
+    for (const watcher of this.#watchers) watcher(ids);
   }
-  for (; from < kept.length; from += 1) merged.push(kept[from] as Entry);
-  return merged;
-}
-
-function position(order: readonly Entry[], row: Row, low: number): number {
-  let high = order.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareRows((order[middle] as Entry).row, row) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -20,13 +20,28 @@ export interface Row {
   total: number | null;
   message: string | null;
   error: string | null;
+  /** What failed jobs have in common; null unless the job failed, timed out or was lost. */
+  failure: string | null;
+  tags: readonly string[] | null;
+  /** Which try of the same work this is; null for the first. */
+  attempt: number | null;
   createdAt: number | null;
   startedAt: number | null;
   finishedAt: number | null;
 }
 
-/** Fields of a known job that changed, or the whole row of a new one. */
+/** Fields of a known job that changed. */
 export type RowPatch = Partial<Row>;
+
+/** Many values of one field, as short as they can be told (`wire.ts` reads them). */
+export type Column =
+  | readonly unknown[]
+  | { all: unknown }
+  | { words: readonly unknown[]; at: readonly number[] }
+  | { from: number; plus: readonly (number | null)[] };
+
+/** `n` rows by their fields; a field that is null in all of them is left out. */
+export type Columns = { n: number } & { [Field in keyof Row]?: Column };
 
 export type ConnectionState =
   "connecting" | "connected" | "stale" | "reconnecting" | "auth_failed" | "closed" | "idle";
@@ -61,6 +76,16 @@ export interface JobError {
   signal: string | number | null;
 }
 
+/** One try of the same work, as its `details` list it. */
+export interface Attempt {
+  id: string;
+  attempt: number;
+  status: Status;
+  startedAt: number | null;
+  finishedAt: number | null;
+  error: string | null;
+}
+
 /** What the `details` action answers. */
 export interface Details {
   request: string | null;
@@ -71,29 +96,61 @@ export interface Details {
   result: string | null;
   error: Partial<JobError> | null;
   log: string[];
+  tags: readonly string[] | null;
+  submittedFrom: string | null;
+  attempt: number | null;
+  /** Oldest first, this one included. */
+  attempts: readonly Attempt[];
   createdAt: number | null;
   startedAt: number | null;
   finishedAt: number | null;
   version: number;
 }
 
-export type Action = "cancel" | "details" | "logs" | "reconnect";
+export interface LogLine {
+  seq: number;
+  time: number | null;
+  stream: string;
+  text: string;
+}
+
+/** What the `cancel` and `retry` actions answer: what was done, and why the rest was not. */
+export interface Verdicts {
+  done: readonly string[];
+  refused: Readonly<Record<string, string>>;
+}
+
+export type Verb = "cancel" | "retry";
+export type Action = Verb | "details" | "repro" | "reconnect";
 
 export type FromKernel =
   | {
       type: "snapshot";
       seq: number;
       now: number;
-      jobs: Row[];
+      rows: Columns;
       connection: Connection;
       backend: string;
+      /** What this API can do. */
+      actions: readonly Action[];
+      /** How many jobs there are; those that `rows` lacks follow in patches. */
+      total: number;
     }
-  | { type: "patch"; seq: number; jobs: Record<string, RowPatch>; connection?: Connection }
+  | {
+      type: "patch";
+      seq: number;
+      rows?: Columns;
+      jobs?: Readonly<Record<string, RowPatch>>;
+      gone?: readonly string[];
+      connection?: Connection;
+    }
   | { type: "beat"; seq: number }
+  | { type: "log"; page: string; job: string; lines: readonly LogLine[]; ended: boolean }
   | { type: "reply"; actionId: number; page: string; ok: true; data: unknown }
   | { type: "reply"; actionId: number; page: string; ok: false; error: string };
 
 export type ToKernel =
   | { type: "hello" | "alive" | "bye"; page: string }
-  | { type: "resync"; page: string; have: number }
-  | { type: "action"; page: string; action: Action; actionId: number; job: string | null };
+  | { type: "resync" | "poll"; page: string; have: number }
+  | { type: "follow"; page: string; job: string | null; after: number }
+  | { type: "action"; page: string; action: Action; actionId: number; jobs: readonly string[] };

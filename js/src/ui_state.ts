@@ -1,29 +1,46 @@
 /** What one view of the panel remembers for itself; it never leaves the page. */
 
 import { Changes } from "./changes.ts";
+import { ALL, type Choice } from "./choice.ts";
+import type { Verb } from "./types.ts";
 
-/** A cancel that was clicked: sent, unanswered for a second, or refused. */
-export type CancelState = { phase: "sent" | "waiting" } | { phase: "refused"; why: string };
+/** What became of a click: sent, unanswered since the kernel is busy, or refused. */
+export type ActState =
+  { verb: Verb; phase: "sent" | "waiting" } | { verb: Verb; phase: "refused"; why: string };
 
-/** After this long without an answer the row says that it waits. */
-export const ANSWER_MS = 1_000;
+export type Tab = "details" | "log";
+
+/** A question that waits for its answer. */
+export interface Asking {
+  /** The line it stands in; null when it is about all that is shown. */
+  key: string | null;
+  verb: Verb;
+  ids: readonly string[];
+}
 
 interface Remembered {
   /** Whether only the header is shown. */
   collapsed: boolean;
-  /** The job whose details are open. */
+  /** The key of the line whose drawer is open. */
   open: string | null;
-  /** The job that is asked about: "Cancel train?" */
-  asking: string | null;
-  /** The row that has, or would get, the keyboard. */
+  /** What a drawer shows. */
+  tab: Tab;
+  asking: Asking | null;
+  /** The key of the line that has, or would get, the keyboard. */
   focused: string | null;
-  /** Whether the focused row should take the keyboard as soon as it is drawn. */
+  /** Whether the focused line should take the keyboard as soon as it is drawn. */
   wantsFocus: boolean;
-  cancels: ReadonlyMap<string, CancelState>;
   /** Pixels, as the style sheet decides for the panel's width. */
   rowHeight: number;
   drawerHeight: number;
   scrollTop: number;
+  choice: Choice;
+  /** By the id of the job. */
+  acts: ReadonlyMap<string, ActState>;
+  /** Whether the keys are explained. */
+  help: boolean;
+  /** Whether the reader wants to be told when jobs are done. */
+  notify: boolean;
 }
 
 export class UiState {
@@ -31,13 +48,17 @@ export class UiState {
   #now: Readonly<Remembered> = {
     collapsed: false,
     open: null,
+    tab: "details",
     asking: null,
     focused: null,
     wantsFocus: false,
-    cancels: new Map(),
     rowHeight: 32,
     drawerHeight: 0,
     scrollTop: 0,
+    choice: ALL,
+    acts: new Map(),
+    help: false,
+    notify: false,
   };
 
   get now(): Readonly<Remembered> {
@@ -49,11 +70,21 @@ export class UiState {
     this.changes.tell();
   }
 
-  toggleOpen(id: string): void {
-    this.set({ open: this.#now.open === id ? null : id, asking: null });
+  choose(changed: Partial<Choice>): void {
+    this.set({ choice: { ...this.#now.choice, ...changed } });
   }
 
-  setCancel(id: string, state: CancelState): void {
-    this.set({ cancels: new Map(this.#now.cancels).set(id, state) });
+  toggleOpen(key: string): void {
+    this.set({ open: this.#now.open === key ? null : key, asking: null });
+  }
+
+  /** What became of clicks; null forgets them. */
+  setActs(ids: Iterable<string>, state: ActState | null): void {
+    const acts = new Map(this.#now.acts);
+    for (const id of ids) {
+      if (state) acts.set(id, state);
+      else acts.delete(id);
+    }
+    this.set({ acts });
   }
 }

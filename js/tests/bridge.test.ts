@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ALIVE_MS, Bridge, FIRST_WORD_MS, SILENCE_MS } from "../src/bridge.ts";
 import type { FromKernel, Row, ToKernel } from "../src/types.ts";
+import { encode } from "./encode.ts";
 import { FakeModel } from "./fake_model.ts";
-import { NOW, recordedOf } from "./many.ts";
+import { NOW, recordedOf, snapshotOf } from "./many.ts";
 import { rowOf } from "./rows.ts";
 
 let closing: AbortController;
@@ -18,11 +19,10 @@ afterEach(() => {
 
 const running = rowOf({ id: "a", status: "RUNNING", progress: 0.1 });
 
-const snapshot = (seq: number, jobs: Row[] = [running], now = Date.now()): FromKernel => ({
-  ...(recordedOf(jobs).messages[0] as FromKernel & { type: "snapshot" }),
-  seq,
-  now,
-});
+const { connection, backend } = recordedOf([]).summary;
+
+const snapshot = (seq: number, rows: Row[] = [running], now = Date.now()): FromKernel =>
+  snapshotOf(rows, { connection, backend, seq, now });
 
 function bridgeOf(model = new FakeModel(recordedOf([]).summary)): [Bridge, FakeModel] {
   return [new Bridge(model, closing.signal), model];
@@ -37,7 +37,8 @@ function live(jobs?: Row[]): [Bridge, FakeModel, () => void] {
   return [bridge, model, detach];
 }
 
-const types = (model: FakeModel): string[] => model.sent.map((message) => message.type);
+const types = (model: FakeModel): string[] =>
+  model.sent.map((message) => message.type).filter((type) => type !== "poll");
 
 describe("signs of life", () => {
   test("the first view says hello, the last one bye, those between nothing", () => {
@@ -137,7 +138,7 @@ describe("the order of messages", () => {
     model.say({ type: "patch", seq: 2, jobs: {} });
 
     model.say(snapshot(1, []));
-    model.say({ type: "patch", seq: 2, jobs: { b: rowOf({ id: "b" }) } });
+    model.say({ type: "patch", seq: 2, rows: encode([rowOf({ id: "b" })]) });
 
     expect(bridge.store.total).toBe(1);
     expect(model.sent).toEqual([]);
@@ -161,10 +162,10 @@ describe("actions", () => {
 
   test("a reply settles the action of its number, in any order", async () => {
     const [bridge, model] = live();
-    const first = bridge.request("details", "a");
-    const second = bridge.request("cancel", "a");
+    const first = bridge.request("details", ["a"]);
+    const second = bridge.request("cancel", ["a"]);
     const [one, two] = [actionOf(model, 0), actionOf(model, 1)];
-    expect([one.action, one.job, two.action]).toEqual(["details", "a", "cancel"]);
+    expect([one.action, one.jobs, two.action]).toEqual(["details", ["a"], "cancel"]);
 
     const { page } = one;
     model.say({ type: "reply", page, actionId: two.actionId, ok: false, error: "It is over." });
@@ -177,7 +178,7 @@ describe("actions", () => {
   test("a reply to another page is not ours", async () => {
     const [bridge, model] = live();
     const settled = vi.fn();
-    void bridge.request("details", "a").then(settled);
+    void bridge.request("details", ["a"]).then(settled);
     const { actionId } = actionOf(model);
 
     model.say({ type: "reply", page: "another", actionId, ok: true, data: {} });
@@ -190,7 +191,7 @@ describe("actions", () => {
     const [bridge, model] = live();
     model.broken = new Error("Cannot send");
 
-    await expect(bridge.request("cancel", "a")).rejects.toThrow("kernel cannot be reached");
+    await expect(bridge.request("cancel", ["a"])).rejects.toThrow("kernel cannot be reached");
   });
 });
 

@@ -64,7 +64,7 @@ export function replay(recorded: Recorded): FakeModel {
     if (message.type === "hello") for (const said of recorded.messages) model.say(said);
     if (message.type !== "action" || message.action !== "details") return;
     const { actionId, page } = message;
-    const data = recorded.details[message.job ?? ""];
+    const data = recorded.details[message.jobs[0] ?? ""];
     model.say(
       data
         ? { type: "reply", actionId, page, ok: true, data }

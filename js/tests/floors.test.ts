@@ -9,9 +9,9 @@ const SOURCES = import.meta.glob("../src/**/*.{ts,tsx}", {
 // From the ground up. A file may import from floors below its own; inside `panel/`, also from its neighbours.
 const FLOORS: readonly (readonly string[])[] = [
   ["types.ts", "changes.ts", "dom.ts"],
-  ["format.ts", "order.ts", "presence.ts"],
-  ["store.ts"],
-  ["bridge.ts", "ui_state.ts"],
+  ["format.ts", "presence.ts", "choice.ts", "wire.ts"],
+  ["order.ts", "store.ts", "ui_state.ts"],
+  ["bridge.ts", "outline.ts"],
   ["states.tsx"],
   ["columns.tsx"],
   ["panel/"],

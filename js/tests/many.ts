@@ -1,6 +1,7 @@
 /** Many jobs and many changes, the same each time. */
 
 import type { FromKernel, Row, RowPatch, Status } from "../src/types.ts";
+import { encode } from "./encode.ts";
 import type { Recorded } from "./fake_model.ts";
 
 export const NOW = Date.UTC(2026, 10, 22, 14, 5, 10);
@@ -27,12 +28,31 @@ export function manyRows(count: number): Row[] {
       total: null,
       message: over ? `score ${((index * 37) % 1000) / 1000}` : null,
       error: status === "FAILED" ? "LinAlgError: singular matrix" : null,
+      failure: status === "FAILED" ? "LinAlgError: singular matrix" : null,
+      tags: index % 4 ? [`fold ${index % 4}`] : null,
+      attempt: null,
       createdAt: NOW - 2_100_000,
       startedAt,
       finishedAt: over && startedAt !== null ? startedAt + 9000 + (index % 13) * 700 : null,
     };
   });
 }
+
+type Snapshot = FromKernel & { type: "snapshot" };
+
+/** What a kernel says that has these rows, and can do all. */
+export const snapshotOf = (
+  rows: Row[],
+  more: Pick<Snapshot, "connection" | "backend"> & Partial<Snapshot>,
+): Snapshot => ({
+  type: "snapshot",
+  seq: 1,
+  now: NOW,
+  rows: encode(rows),
+  actions: ["cancel", "retry", "details", "repro", "reconnect"],
+  total: rows.length,
+  ...more,
+});
 
 export function recordedOf(rows: Row[]): Recorded {
   const connection = {
@@ -46,7 +66,7 @@ export function recordedOf(rows: Row[]): Recorded {
   return {
     about: `${rows.length} jobs`,
     summary: { counts: {}, total: 0, connection, backend, rows: [], asOf: NOW },
-    messages: [{ type: "snapshot", seq: 1, now: NOW, jobs: rows, connection, backend }],
+    messages: [snapshotOf(rows, { connection, backend })],
     details: {},
   };
 }

@@ -1,11 +1,8 @@
-import { describe, expect, test } from "vitest";
-import { compareRows } from "../src/order.ts";
+import { describe, expect, test, vi } from "vitest";
 import { JobStore } from "../src/store.ts";
 import type { FromKernel } from "../src/types.ts";
 import { manyRows, stormPatch } from "./many.ts";
 import { rowOf } from "./rows.ts";
-
-const idsOf = (store: JobStore): string[] => store.slice(0, store.size).map((row) => row.id);
 
 function storeOf(...rows: Parameters<typeof rowOf>[0][]): JobStore {
   const store = new JobStore();
@@ -31,46 +28,85 @@ describe("a patch", () => {
     expect(store.get("b")).toBe(before);
   });
 
-  test("counts a change of state and moves the row", () => {
-    const store = storeOf({ id: "a", startedAt: 1 }, { id: "b", startedAt: 2 });
+  test("counts a change of state", () => {
+    const store = storeOf({ id: "a" }, { id: "b" });
 
-    store.patch({ b: { status: "FAILED", finishedAt: 3 } });
+    store.patch({ b: { status: "FAILED" } });
 
     expect(store.counts).toEqual({ RUNNING: 1, FAILED: 1 });
-    expect(idsOf(store)).toEqual(["b", "a"]);
-    expect(store.indexOf("a")).toBe(1);
     expect(store.liveCount).toBe(1);
   });
 
-  test("brings a new job as a whole row", () => {
+  test("for a job that is not there is nothing, and nobody is told", () => {
     const store = storeOf();
+    const told = vi.fn();
+    store.watch(told);
 
-    store.patch({ a: rowOf({ id: "a", status: "QUEUED" }) });
+    store.patch({ a: { status: "FAILED" } });
 
-    expect([store.total, store.size, store.at(0)?.id]).toEqual([1, 1, "a"]);
-  });
-
-  test("for a job that is not there, and that is not one, is nothing", () => {
-    const store = storeOf();
-
-    store.patch({ a: { progress: 1 } });
-
-    expect([store.total, store.size, store.indexOf("a")]).toEqual([0, 0, -1]);
+    expect([store.total, store.size, store.counts]).toEqual([0, 0, {}]);
+    expect(told).not.toHaveBeenCalled();
   });
 });
 
-test("after thousands of changes the order and the counts are those of a fresh start", () => {
+describe("those who watch", () => {
+  test("hear what changed, came and went, and when everything is new, until they stop", () => {
+    const store = storeOf({ id: "a" }, { id: "b" });
+    const told = vi.fn();
+    const stop = store.watch(told);
+
+    store.patch({ a: { progress: 0.5 } });
+    store.add([rowOf({ id: "c" })]);
+    store.drop(["b"]);
+    store.replace([]);
+    stop();
+    store.replace([]);
+
+    expect(told.mock.calls).toEqual([[["a"]], [["c"]], [["b"]], [null]]);
+  });
+});
+
+describe("the total", () => {
+  test("is what was announced, while rows are still on their way", () => {
+    const store = new JobStore();
+    store.replace([rowOf({ id: "a" })], { total: 3 });
+    expect([store.size, store.total]).toEqual([1, 3]);
+
+    store.add([rowOf({ id: "b" }), rowOf({ id: "c" })]);
+
+    expect([store.size, store.total]).toEqual([3, 3]);
+  });
+
+  test("grows with jobs that are new, and shrinks with those that are gone", () => {
+    const store = new JobStore();
+    store.replace([rowOf({ id: "a" }), rowOf({ id: "b" })], { total: 2 });
+
+    store.add([rowOf({ id: "c" })]);
+    expect(store.total).toBe(3);
+    store.drop(["a", "unknown"]);
+
+    expect([store.size, store.total, store.counts]).toEqual([2, 2, { RUNNING: 2 }]);
+  });
+});
+
+test("a row that comes again is counted once", () => {
+  const store = storeOf({ id: "a", status: "QUEUED" });
+
+  store.add([rowOf({ id: "a", status: "RUNNING" })]);
+
+  expect([store.size, store.counts]).toEqual([1, { RUNNING: 1 }]);
+});
+
+test("after thousands of changes the counts are those of a fresh start", () => {
   const store = new JobStore();
   store.replace(manyRows(2000));
 
   for (let seq = 2; seq < 30; seq += 1) {
-    store.patch((stormPatch(seq, 2000, 300) as FromKernel & { type: "patch" }).jobs);
+    store.patch((stormPatch(seq, 2000, 300) as FromKernel & { type: "patch" }).jobs ?? {});
   }
 
-  const rows = store.slice(0, store.size);
   const fresh = new JobStore();
-  fresh.replace(rows);
-  expect(rows).toEqual([...rows].sort(compareRows));
+  fresh.replace([...store.rows()]);
   expect(store.counts).toEqual(fresh.counts);
   expect(store.total).toBe(2000);
 });

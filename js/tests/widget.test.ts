@@ -39,7 +39,7 @@ test("what a view has open is its own", async () => {
   const [two] = view();
   await vi.advanceTimersByTimeAsync(200);
 
-  one.querySelector<HTMLElement>(".jj-header button")?.click();
+  one.querySelector<HTMLElement>(".jj-header .jj-chevron")?.click();
   await vi.advanceTimersByTimeAsync(200);
 
   expect(one.querySelector("[role=grid]")).toBeNull();
