@@ -18,7 +18,7 @@ from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.calls import Call
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.model import Job
-from jupyter_jobs.widget.panel_state import ROW_FIELDS
+from jupyter_jobs.widget.panel_state import epoch_ms
 
 __all__ = ["ACTIONS", "Action", "perform"]
 
@@ -118,7 +118,6 @@ class _Replying:
 
 def _details(job: Job) -> dict[str, Any]:
     error = job.error or {}
-    times = {key: ROW_FIELDS[key](job) for key in ("createdAt", "startedAt", "finishedAt")}
     return {
         "request": job.request,
         "kind": job.kind,
@@ -138,7 +137,9 @@ def _details(job: Job) -> dict[str, Any]:
         if error
         else None,
         "version": job.version,
-        **times,
+        "createdAt": epoch_ms(job.created_at),
+        "startedAt": epoch_ms(job.started_at),
+        "finishedAt": epoch_ms(job.finished_at),
     }
 
 

@@ -120,8 +120,8 @@ class Panel:
         self._sent_at = time.monotonic()
         self._send(message)
 
-    def _job_changed(self, id_: str, _: JobStatus) -> None:
-        self._state.touch(id_)
+    def _job_changed(self, id_: str, status: JobStatus) -> None:
+        self._state.touch(id_, status)
         if self._pages and not self._flush_due:
             self._flush_due = True
             call_soon(self._client.loop, self._schedule)
