@@ -9,13 +9,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    expect,
+    sync_playwright,
+)
 
-from tests.browser.lab_server import PATIENCE_S
+from tests.browser.server import PATIENCE_S, Server
 
-__all__ = ["Browsing", "launched"]
+__all__ = ["OURS", "Browsing", "launched"]
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 EVERYTHING = re.compile("")
+# What comes from a widget's module, which anywidget imports from a blob, or from anywidget itself.
+OURS = re.compile(r"blob:|anywidget|jupyter_jobs")
 
 
 class Browsing:
@@ -26,10 +37,16 @@ class Browsing:
         context: Playwright's context.
     """
 
-    def __init__(self, context: BrowserContext, ours: re.Pattern[str] = EVERYTHING) -> None:
+    def __init__(
+        self,
+        context: BrowserContext,
+        ours: re.Pattern[str] = EVERYTHING,
+        server: Server | None = None,
+    ) -> None:
         """Watch a context; errors count when their text, stack or place matches `ours`."""
         self.console_errors: list[str] = []
         self.context = context
+        self._server = server
         self._ours = ours
         context.set_default_timeout(PATIENCE_S * 1000)
         context.on("console", self._on_console)
@@ -46,8 +63,8 @@ class Browsing:
         return pictures
 
     def log(self) -> str:
-        """What the server wrote last."""
-        return ""
+        """What the server, if there is one, wrote last."""
+        return self._server.log() if self._server else ""
 
     def close(self) -> None:
         """Close all pages."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import comm
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.browser.browsing import Browsing, launched
@@ -18,7 +18,7 @@ from tests.support.backend import RunningBackend
 from tests.support.monitor import of
 
 SCREENSHOTS = Path(__file__).with_name("screenshots")
-WINDOW = {"width": 1280, "height": 900}
+WINDOW = ViewportSize(width=1280, height=900)
 
 # Covers the start of server and browser, which the first test pays for.
 TIMEOUT_S = 120

@@ -1,6 +1,6 @@
-"""JupyterLab in a real browser, driven by its own commands.
+"""JupyterLab, or Notebook 7, in a real browser, driven by its own commands.
 
-A `LabServer` is one JupyterLab whose folders are all its own. A `Lab` is one browser context with one workspace on
+A `LabServer` is one server whose folders are all its own. A `Lab` is one browser context with one workspace on
 that server. A `NotebookPage` is one notebook in it. Cells are run by JupyterLab's commands, never by its menus, which
 race the kernel's start; every wait is for a condition, never for time.
 """
@@ -14,30 +14,25 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.browsing import Browsing
-from tests.browser.lab_server import PATIENCE_S, LabServer
+from tests.browser.browsing import OURS, Browsing
+from tests.browser.lab_server import LabServer
 
 __all__ = ["Lab", "NotebookPage"]
 
 PAGE_SIDE = Path(__file__).with_name("lab.js")
 
-expect.set_options(timeout=PATIENCE_S * 1000)
-
-# Errors count when they come from a widget's module, which anywidget imports from a blob, or from anywidget itself.
-OURS = re.compile(r"blob:|anywidget|jupyter_jobs")
-
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
 class Lab(Browsing):
-    """One workspace of a JupyterLab server, in a browser context of its own.
+    """One workspace of a server, in a browser context of its own.
 
     Attributes:
         server: The server.
     """
 
     def __init__(self, server: LabServer, context: BrowserContext, workspace: str) -> None:
-        super().__init__(context, OURS)
+        super().__init__(context, OURS, server)
         self.server = server
         self.workspace = workspace
         context.add_init_script(path=PAGE_SIDE)
@@ -59,16 +54,10 @@ class Lab(Browsing):
         nbformat.write(document, self.server.notebooks / path)
         page = self.context.new_page()
         workspace = f"{self.workspace}-{number}"
-        page.goto(
-            f"{self.server.url}lab/workspaces/{workspace}/tree/{path}?token={self.server.token}"
-        )
+        page.goto(self.server.address(path, workspace))
         opened = NotebookPage(self, page, path)
         opened.wait_until_idle()
         return opened
-
-    def log(self) -> str:
-        """The last lines of the server and its kernels."""
-        return self.server.log()
 
     def close(self) -> None:
         """Close all pages, end all kernels, and undo what the server remembers of this workspace."""

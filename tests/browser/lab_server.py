@@ -1,105 +1,87 @@
-"""A JupyterLab server whose folders, kernels and backend are all its own."""
+"""JupyterLab or Notebook 7 as a server whose folders, kernels and backend are all its own."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import time
 import urllib.request
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from jupyter_jobs.jobs.embedded import EmbeddedBackend
-from tests.support.own_folders import backend_of, own_folders
+from tests.browser.server import PATIENCE_S, Server
+from tests.support.own_folders import backend_of
 
-__all__ = ["PATIENCE_S", "LabServer"]
+__all__ = ["LabServer"]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+# The module that serves each front end, the option that shows its application to the page, and where a notebook is.
+FRONT_ENDS = {
+    "lab": (
+        "jupyterlab",
+        "--LabApp.expose_app_in_browser=True",
+        "lab/workspaces/{workspace}/tree/{path}",
+    ),
+    "notebook": (
+        "notebook",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
+        "notebooks/{path}",
+    ),
+}
 
-# How long a condition may take to come true. No test waits this long unless it fails.
-PATIENCE_S = 30.0 * float(os.environ.get("JUPYTER_JOBS_TEST_PATIENCE", "1"))
 
+class LabServer(Server):
+    """One Jupyter server.
 
-class LabServer:
-    """One JupyterLab server, and the folders that everything started by it uses.
+    Args:
+        folder: An empty one.
+        front_end: `lab` for JupyterLab, `notebook` for Notebook 7.
 
     Attributes:
-        folder: Holds all folders, and the log.
         notebooks: The server's root.
-        environ: What the server, its kernels and their backend have as environment.
-        url: Where it is served, with a slash at the end.
+        token: What it asks for.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, front_end: str = "lab") -> None:
+        super().__init__(folder)
         self.notebooks = folder / "notebooks"
         self.token = os.urandom(16).hex()
-        self._log_path = folder / "server.log"
-        self._stack = ExitStack()
+        self._module, self._exposed, self._address = FRONT_ENDS[front_end]
 
     def __enter__(self) -> Self:
+        super().__enter__()
+        self._stack.callback(self.shut_down_kernels)
+        return self
+
+    def command(self) -> list[str]:
         self.notebooks.mkdir()
-        own = self._stack.enter_context(own_folders(self.folder))
-        # The tree under test, whether or not it is installed.
-        search = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-        self.environ = {**os.environ, **own, "PYTHONPATH": search}
-        self._settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab/apputils-extension"
+        self._settings = (
+            Path(self.environ["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
+        )
         self._settings.mkdir(parents=True)
         # Asking for news is a setting of a plugin; the server's own options do not stop it.
         (self._settings / "notification.jupyterlab-settings").write_text(
             '{"fetchNews": "false", "checkForUpdates": false}'
         )
-        with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-                    "--LabApp.expose_app_in_browser=True",
-                    "--ServerApp.ip=127.0.0.1",
-                    "--ServerApp.port=0",
-                    f"--ServerApp.root_dir={self.notebooks}",
-                    f"--IdentityProvider.token={self.token}",
-                ],
-                env=self.environ,
-                cwd=self.notebooks,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self._stack.callback(self._end)
-        try:
-            self.url = self._wait_until_served()
-        except BaseException:
-            self._stack.close()
-            raise
-        self._stack.callback(self.shut_down_kernels)
-        return self
+        return [
+            *(sys.executable, "-m", self._module, "--no-browser", "--allow-root"),
+            self._exposed,
+            "--ServerApp.ip=127.0.0.1",
+            "--ServerApp.port=0",
+            f"--ServerApp.root_dir={self.notebooks}",
+            f"--IdentityProvider.token={self.token}",
+        ]
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _end(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(PATIENCE_S)
-        finally:
-            self._process.kill()
-            self._process.wait()
-
-    def _wait_until_served(self) -> str:
-        info = Path(self.environ["JUPYTER_RUNTIME_DIR"], f"jpserver-{self._process.pid}.json")
-        deadline = time.monotonic() + PATIENCE_S
-        while not (info.exists() and info.read_text().endswith("}")):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"JupyterLab did not start:\n{self.log()}")
-            time.sleep(0.05)
+    def served_at(self) -> str | None:
+        info = Path(self.environ["JUPYTER_RUNTIME_DIR"], f"jpserver-{self.pid}.json")
+        if not (info.exists() and info.read_text().endswith("}")):
+            return None
         return str(json.loads(info.read_text())["url"])
 
-    def log(self, lines: int = 40) -> str:
-        """The last lines that the server and its kernels wrote."""
-        return "\n".join(self._log_path.read_text(errors="replace").splitlines()[-lines:])
+    def address(self, path: str, workspace: str) -> str:
+        """Where a notebook is opened, in a workspace of its own if the front end has such."""
+        place = self._address.format(workspace=workspace, path=path)
+        return f"{self.url}{place}?token={self.token}"
 
     def request(self, path: str, method: str = "GET") -> Any:
         """Ask the server's REST API; the decoded answer, or None where it has no body."""

@@ -23,7 +23,7 @@ class Pages(Browsing):
 
     def __init__(self, server: PageServer, context: BrowserContext) -> None:
         super().__init__(context)
-        self._server = server
+        self._page_server = server
         self._opened: list[PanelPage] = []
 
     def open(self, monitor: JobMonitor, *, csp: str = "", linked_style: bool = False) -> PanelPage:
@@ -38,7 +38,7 @@ class Pages(Browsing):
         comm = monitor.comm
         assert isinstance(comm, PageComm)
         asked = {name: value for name, value in (("csp", csp), ("link", linked_style)) if value}
-        url = f"{self._server.address_of(comm)}?{urlencode(asked)}"
+        url = f"{self._page_server.address_of(comm)}?{urlencode(asked)}"
         opened = PanelPage(self.context.new_page(), comm, url)
         opened.load()
         self._opened.append(opened)

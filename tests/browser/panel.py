@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator
 
-__all__ = ["panel", "progress", "row", "state"]
+__all__ = ["cancel", "panel", "progress", "row", "state"]
 
 
 def panel(shown: Locator) -> Locator:
@@ -25,3 +25,9 @@ def state(shown: Locator, name: str, word: str) -> Locator:
 def progress(shown: Locator, name: str) -> Locator:
     """The progress bar of a job."""
     return row(shown, name).get_by_role("progressbar")
+
+
+def cancel(shown: Locator, name: str) -> None:
+    """Cancel a job, and say yes."""
+    row(shown, name).get_by_role("button", name=f"Cancel {name}").click()
+    row(shown, name).get_by_role("button", name="Cancel job").click()
