@@ -27,6 +27,8 @@ __all__ = ["JobApi"]
 
 T = TypeVar("T")
 
+_SUBMITTING = ("submitJob", "retryJob")
+
 Told = Mapping[str, Any] | RequestRefused
 """What the wire says to a document: its data, or that it has errors."""
 
@@ -156,7 +158,7 @@ class JobApi:
                 answer = call.read(told, self.reader)
             else:
                 answer = call.read(told[root(self.profile.document(call.operation))], self.reader)
-            if call.operation == "submitJob":
+            if call.operation in _SUBMITTING:
                 self._submitted(answer, time.monotonic() - began)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             host = self.wire.endpoint.host

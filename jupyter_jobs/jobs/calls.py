@@ -29,6 +29,7 @@ __all__ = [
     "get",
     "get_many",
     "logs",
+    "newest",
     "page",
     "payload",
     "read_log",
@@ -151,6 +152,29 @@ def page(
     window = {"group": group, "nextToken": token, "status": status, "limit": limit}
     variables = {key: value for key, value in window.items() if value is not None}
     return Call("listJobs", variables, read)
+
+
+def newest(
+    group: str | None, *, status: JobStatus | None = None, limit: int
+) -> Generator[Call[Any], Any, list[Body]]:
+    """Yield the calls that list jobs, newest first, of each line of attempts the newest; return at most so many.
+
+    The state is looked at here: the newest attempt may have another one than the attempt that it stands for.
+    """
+    found: list[Body] = []
+    superseded: set[Any] = set()
+    token: str | None = None
+    tokens: set[str | None] = {None}
+    while True:
+        answer = yield page(group, token, limit=PAGE if status or token else limit)
+        for body in answer["items"]:  # a retry is newer than its job, and so comes before it
+            superseded.add(body.get("retryOf"))
+            if body["id"] not in superseded and status in (None, body["status"]):
+                found.append(body)
+        token = answer["nextToken"]
+        if len(found) >= limit or not token or token in tokens:
+            return found[:limit]
+        tokens.add(token)
 
 
 def get_many(ids: list[str], profile: Profile) -> Generator[Call[Any], Any, list[Body]]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from jupyter_jobs.appsync.auth import Auth
@@ -19,6 +19,7 @@ from jupyter_jobs.jobs.config import JobConfig
 from jupyter_jobs.jobs.following import Following
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobStatus, Priority
+from jupyter_jobs.jobs.origin import origin
 from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
 from jupyter_jobs.jobs.target import find_target
@@ -110,14 +111,27 @@ class JobClient(Following):
         priority: Priority | str = ...,
         name: str | None = ...,
         params: Any = ...,
+        tags: Iterable[str] = ...,
     ) -> JobHandle[Any]: ...
     @overload
     async def submit(
-        self, request: Command, /, *, priority: Priority | str = ..., name: str | None = ...
+        self,
+        request: Command,
+        /,
+        *,
+        priority: Priority | str = ...,
+        name: str | None = ...,
+        tags: Iterable[str] = ...,
     ) -> JobHandle[int]: ...
     @overload
     async def submit(
-        self, request: Notebook, /, *, priority: Priority | str = ..., name: str | None = ...
+        self,
+        request: Notebook,
+        /,
+        *,
+        priority: Priority | str = ...,
+        name: str | None = ...,
+        tags: Iterable[str] = ...,
     ) -> JobHandle[str]: ...
     @overload
     async def submit(
@@ -127,6 +141,7 @@ class JobClient(Following):
         *args: Any,
         priority: Priority | str = ...,
         name: str | None = ...,
+        tags: Iterable[str] = ...,
         **kwargs: Any,
     ) -> JobHandle[T]: ...
     async def submit(
@@ -137,10 +152,13 @@ class JobClient(Following):
         priority: Priority | str = Priority.MEDIUM,
         name: str | None = None,
         params: Any = None,
+        tags: Iterable[str] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]:
         """Submit a job; as `JobMonitor.submit`, awaited."""
-        body = self.prepare(request, args, kwargs, priority=priority, name=name, params=params)
+        body = self.prepare(
+            request, args, kwargs, priority=priority, name=name, params=params, tags=tags
+        )
         return self.adopt(await self.api.run(calls.submit(body)))
 
     async def get(self, id_: str) -> JobHandle[Any]:
@@ -156,6 +174,16 @@ class JobClient(Following):
         handle = self.adopt(await self.api.run(calls.cancel(id_)))
         return handle.status in (JobStatus.CANCELLING, JobStatus.CANCELLED)
 
+    @overload
+    async def retry(self, job: JobHandle[T]) -> JobHandle[T]: ...
+    @overload
+    async def retry(self, job: str) -> JobHandle[Any]: ...
+    async def retry(self, job: JobHandle[Any] | str) -> JobHandle[Any]:
+        """Submit the work of a job that ended again; as `JobHandle.retry`, awaited."""
+        self.check_open()
+        id_ = job.id if isinstance(job, JobHandle) else job
+        return self.adopt(await self.api.run(calls.retry(id_)))
+
     @property
     def jobs(self) -> list[JobHandle[Any]]:
         """The group's jobs, newest first."""
@@ -163,21 +191,17 @@ class JobClient(Following):
         return [self.handle(job.id) for job in newest]
 
     def prepare(self, request: Request, args: Any, kwargs: Any, **options: Any) -> Body:
-        """Check a request and return its `SubmitJobInput` for this target."""
+        """Check a request and return its `SubmitJobInput` for this target; says where in the caller's code it is made."""
         self.check_open()
         return submit_input(
             request,
             args,
             kwargs,
+            submitted_from=origin(),
             group=self.group,
             runs_here=self.target.endpoint.is_loopback and self.target.profile.runs_work,
             **options,
         )
-
-    def adopt(self, body: Body) -> JobHandle[Any]:
-        """Take a job into the store and return its handle."""
-        self.store.merge(body)
-        return self.handle(body["id"])
 
     def known(self, id_: str) -> JobHandle[Any] | None:
         """Return the handle of a job of the store, or None."""

@@ -140,6 +140,11 @@ class Following:
             handle.abandon()
         return handle
 
+    def adopt(self, body: Body) -> JobHandle[Any]:
+        """Take a job into the store and return its handle."""
+        self.store.merge(body)
+        return self.handle(body["id"])
+
     def reconnect(self, auth: Auth | None = None) -> None:
         """Try to connect now, with new credentials if some are given. From any thread."""
         if auth is not None and threading.get_ident() == self.thread_id:

@@ -14,13 +14,14 @@ import concurrent.futures
 import json
 import pickle
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from jupyter_jobs._loop import call_soon
 from jupyter_jobs.errors import (
+    InvalidJob,
     JobFailed,
     JobLost,
     JobTimedOut,
@@ -30,7 +31,8 @@ from jupyter_jobs.errors import (
 )
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.api import JobApi
-from jupyter_jobs.jobs.model import Job, JobStatus
+from jupyter_jobs.jobs.calls import Body
+from jupyter_jobs.jobs.model import Job, JobKind, JobStatus
 from jupyter_jobs.jobs.store import JobStore
 
 __all__ = ["JobHandle", "JobOwner", "LogLine"]
@@ -66,6 +68,9 @@ class JobOwner(Protocol):
     store: JobStore
     api: JobApi
     loop: asyncio.AbstractEventLoop
+
+    def adopt(self, body: Body) -> JobHandle[Any]:
+        """Take a job into the store and return its handle."""
 
     @property
     def blocking(self) -> Callable[[], AbstractContextManager[None]]:
@@ -113,6 +118,21 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
         """The last thing it reported."""
         return self.record.message
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The words that it was submitted with, to find and group jobs by."""
+        return self.record.tags
+
+    @property
+    def submitted_from(self) -> str | None:
+        """Where it was submitted, `train.ipynb, cell 5`, or None when nothing is known."""
+        return self.record.submitted_from
+
+    @property
+    def attempt(self) -> int:
+        """1, and one more at each retry."""
+        return self.record.attempt
+
     def running(self) -> bool:
         """Whether its process is at work, a cancelled one not yet gone included."""
         return self.status in (JobStatus.RUNNING, JobStatus.CANCELLING)
@@ -125,6 +145,51 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
         """
         self._owner.store.merge(self._owner.api.run_sync(calls.cancel(self.id)))
         return self.status in (JobStatus.CANCELLING, JobStatus.CANCELLED)
+
+    def retry(self) -> JobHandle[T]:
+        """Submit the same work again, as a new job; one HTTPS request. This one stays as it ended.
+
+        The new job has the same arguments, name, tags, group and priority, and the function as it was when it was
+        first submitted: after a change of the code, submit it anew. A job has one retry; asking again returns it.
+
+        Returns:
+            The new job, whose `attempt` is one more.
+
+        Raises:
+            InvalidTransition: This job has not ended.
+            InvalidJob: It could not run any more, as when its program is gone.
+            NotSupported: The API cannot do it.
+            WireError: The API could not be asked; ask again, it cannot become two.
+        """
+        return self._owner.adopt(self._owner.api.run_sync(calls.retry(self.id)))
+
+    def call(self) -> tuple[Callable[..., T], tuple[Any, ...], dict[str, Any]]:
+        """Return the function, its arguments and its keyword arguments, as they were submitted, to try them here.
+
+            function, args, kwargs = job.call()
+            function(*args, **kwargs)
+
+        Raises:
+            InvalidJob: The job is no function, was submitted to another machine, or cannot be loaded in this kernel.
+        """
+        if not self._owner.api.wire.endpoint.is_loopback:
+            raise InvalidJob(
+                f"{self.name} was submitted to {self._owner.api.wire.endpoint.host}; only what the backend on this "
+                "machine keeps is loaded, since loading runs code",
+                job_id=self.id,
+            )
+        payload = self._owner.api.run_sync(calls.payload(self.id)) or {}
+        if "function" not in payload:
+            raise InvalidJob(
+                f"{self.name} is no function that was submitted, but {_KINDS[self.record.kind]}: there is nothing to call",
+                job_id=self.id,
+            )
+        try:
+            return pickle.loads(base64.b64decode(payload["function"]))  # type: ignore[no-any-return]  # what `submit` took
+        except Exception as error:  # unpickling runs code of the classes that it meets
+            raise InvalidJob(
+                f"the call of {self.name} cannot be loaded in this kernel: {error}", job_id=self.id
+            ) from error
 
     def result(self, timeout: float | None = None) -> T:
         """Wait for the end and return the value.
@@ -260,6 +325,14 @@ def unsuccessful(job: Job) -> JobUnsuccessful:
         raised.add_note("Last lines it printed:\n" + "\n".join(raised.log_tail))
     return raised
 
+
+_KINDS: Mapping[JobKind | None, str] = {
+    JobKind.REQUEST: "a request by name",
+    JobKind.COMMAND: "a command",
+    JobKind.NOTEBOOK: "a notebook",
+    JobKind.FUNCTION: "one whose call was not kept",
+    None: "work of a kind that is not known here",
+}
 
 _ERRORS = {
     JobStatus.FAILED: JobFailed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from jupyter_jobs.errors import (
@@ -15,7 +16,7 @@ from jupyter_jobs.errors import (
     UnknownRequest,
     WireError,
 )
-from jupyter_jobs.jobs.profiles import PROFILES, Profile
+from jupyter_jobs.jobs.profiles import OPERATIONS, PROFILES, Profile
 
 __all__ = ["job_error", "uncertain"]
 
@@ -38,6 +39,8 @@ def job_error(error: RequestRefused, job_id: str | None, profile: Profile) -> Jo
         return UnknownRequest(text, known=known)
     if kind in _ERRORS:
         return _ERRORS[kind](text, job_id=job_id)
+    if (lacks := _LACKS.search(text)) is not None and lacks[1] in _EXTRAS:
+        return NotSupported(f"this API has no {lacks[1]}: {OPERATIONS[lacks[1]]}", job_id=job_id)
     if any(sign in text for sign in _OF_ANOTHER_SCHEMA):
         others = " or ".join(f'profile="{name}"' for name in PROFILES if name != profile.name)
         return NotSupported(
@@ -47,6 +50,12 @@ def job_error(error: RequestRefused, job_id: str | None, profile: Profile) -> Jo
         )
     return None
 
+
+_LACKS = re.compile(r"(?:Field|Cannot query field) '(\w+)' (?:in|on) type '(?:Query|Mutation)'")
+"""How AppSync, graphql-core and graphql-js refuse an operation that their schema has not."""
+
+_EXTRAS = frozenset(OPERATIONS) - {"submitJob", "getJob", "listJobs"}
+"""Operations without which an API is still of the kind that its profile describes."""
 
 _OF_ANOTHER_SCHEMA = (
     "FieldUndefined",  # AppSync's words

@@ -15,19 +15,19 @@ import shlex
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from jupyter_jobs._redact import redact, redact_mapping
 from jupyter_jobs.errors import InvalidJob, NotSupported
-from jupyter_jobs.jobs.limits import PARAMS_LIMIT, PAYLOAD_LIMIT, check_event, json_text
+from jupyter_jobs.jobs.limits import PARAMS_LIMIT, PAYLOAD_LIMIT, check_event, check_tags, json_text
 from jupyter_jobs.jobs.model import JobKind, Priority
 
 __all__ = ["OPTIONS", "Command", "Notebook", "Request", "submit_input"]
 
-OPTIONS = frozenset({"priority", "name", "params"})
+OPTIONS = frozenset({"priority", "name", "params", "tags"})
 """The keywords of `submit` that are its own; all others are the function's."""
 
 _TEXT_LIMIT = 300  # characters of a call or command line that readers see
@@ -100,6 +100,8 @@ def submit_input(
     priority: Priority | str = Priority.MEDIUM,
     name: str | None = None,
     params: Any = None,
+    tags: Iterable[str] = (),
+    submitted_from: str | None = None,
     group: str | None = None,
     runs_here: bool = True,
 ) -> dict[str, Any]:
@@ -112,6 +114,8 @@ def submit_input(
         priority: HIGH, MEDIUM or LOW, in either case.
         name: What the panel calls it; default from the request.
         params: JSON value for a named request.
+        tags: Words to find and group jobs by: at most 20, of 1 to 50 characters.
+        submitted_from: Where it is submitted, for people.
         group: Whose panel shows it.
         runs_here: Whether the backend runs work on this machine; else only named requests can be sent.
 
@@ -144,6 +148,8 @@ def submit_input(
         "kind": kind.value,
         "priority": _priority(priority).value,
         "group": group,
+        "tags": check_tags(tags) or None,
+        "submittedFrom": submitted_from,
         "params": json_text(shown if params is None else params, "params", PARAMS_LIMIT),
         "payload": json_text(
             {"python": sys.executable, "cwd": os.getcwd(), **payload}, "payload", PAYLOAD_LIMIT

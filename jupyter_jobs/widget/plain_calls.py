@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, Unpack, overload
 
 from jupyter_jobs.jobs import calls
@@ -36,14 +36,27 @@ class PlainCalls:
         priority: Priority | str = ...,
         name: str | None = ...,
         params: Any = ...,
+        tags: Iterable[str] = ...,
     ) -> JobHandle[Any]: ...
     @overload
     def submit(
-        self, request: Command, /, *, priority: Priority | str = ..., name: str | None = ...
+        self,
+        request: Command,
+        /,
+        *,
+        priority: Priority | str = ...,
+        name: str | None = ...,
+        tags: Iterable[str] = ...,
     ) -> JobHandle[int]: ...
     @overload
     def submit(
-        self, request: Notebook, /, *, priority: Priority | str = ..., name: str | None = ...
+        self,
+        request: Notebook,
+        /,
+        *,
+        priority: Priority | str = ...,
+        name: str | None = ...,
+        tags: Iterable[str] = ...,
     ) -> JobHandle[str]: ...
     @overload
     def submit(
@@ -53,6 +66,7 @@ class PlainCalls:
         *args: Any,
         priority: Priority | str = ...,
         name: str | None = ...,
+        tags: Iterable[str] = ...,
         **kwargs: Any,
     ) -> JobHandle[T]: ...
     def submit(
@@ -63,6 +77,7 @@ class PlainCalls:
         priority: Priority | str = Priority.MEDIUM,
         name: str | None = None,
         params: Any = None,
+        tags: Iterable[str] = (),
         **kwargs: Any,
     ) -> JobHandle[Any]:
         """Submit a job and return at once with its handle: one HTTPS request, from any thread.
@@ -73,6 +88,7 @@ class PlainCalls:
             priority: "HIGH", "MEDIUM" or "LOW": which of the waiting jobs starts first.
             name: What the panel calls it; default from the request.
             params: JSON value for a named request.
+            tags: Words to find and group jobs by, as ["sweep", "lr=0.1"]: at most 20, of 1 to 50 characters each.
             **kwargs: The function's keyword arguments. One that is named like an option of `submit` must be bound by
                 `functools.partial`.
 
@@ -84,7 +100,7 @@ class PlainCalls:
             MonitorClosed: After `close`.
         """
         body = self._client.prepare(
-            request, args, kwargs, priority=priority, name=name, params=params
+            request, args, kwargs, priority=priority, name=name, params=params, tags=tags
         )
         handle = self._client.adopt(self._client.api.run_sync(calls.submit(body)))
         self._watch_loop()
@@ -105,6 +121,16 @@ class PlainCalls:
     def cancel(self, job: JobHandle[Any] | str) -> bool:
         """Ask for a job's end; returns whether it is ended or ending by cancellation."""
         return (job if isinstance(job, JobHandle) else self.get(job)).cancel()
+
+    @overload
+    def retry(self, job: JobHandle[T]) -> JobHandle[T]: ...
+    @overload
+    def retry(self, job: str) -> JobHandle[Any]: ...
+    def retry(self, job: JobHandle[Any] | str) -> JobHandle[Any]:
+        """Submit the work of a job that ended again, as a new job; returns the new one. See `JobHandle.retry`."""
+        retry = (job if isinstance(job, JobHandle) else self.get(job)).retry()
+        self._watch_loop()
+        return retry
 
     @property
     def jobs(self) -> list[JobHandle[Any]]:

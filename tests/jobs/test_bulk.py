@@ -10,9 +10,17 @@ import pytest
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.client import AppSyncClient
-from jupyter_jobs.errors import InvalidJob, RemoteProtocolError, RequestRefused, ServerFault
+from jupyter_jobs.errors import (
+    InvalidJob,
+    InvalidTransition,
+    JobNotFound,
+    NotSupported,
+    RemoteProtocolError,
+    RequestRefused,
+    ServerFault,
+)
 from jupyter_jobs.jobs.api import JobApi
-from jupyter_jobs.jobs.bulk import Outcome, submit_many
+from jupyter_jobs.jobs.bulk import Outcome, cancel_many, retry_many, submit_many
 from jupyter_jobs.jobs.calls import BATCH
 from jupyter_jobs.jobs.limits import DOCUMENT_LIMIT
 from jupyter_jobs.jobs.operations import ON_JOB_UPDATE
@@ -32,10 +40,12 @@ def new(**fields: Any) -> dict[str, Any]:
 
 @pytest.fixture(params=["async", "sync"])
 def submit(request: pytest.FixtureRequest) -> Submit:
-    """Submit many jobs, either way."""
+    """Submit many jobs, or do with them what is told, either way."""
 
-    async def submit(api: JobApi, bodies: list[dict[str, Any]]) -> list[Outcome]:
-        exchange = submit_many(bodies, api.profile)
+    async def submit(
+        api: JobApi, bodies: list[Any], many: Callable[..., Any] = submit_many
+    ) -> list[Outcome]:
+        exchange = many(bodies, api.profile)
         async with api.wire:
             if request.param == "async":
                 return await api.drive(exchange)
@@ -161,6 +171,72 @@ async def test_an_api_of_another_kind_gets_one_request_a_job(submit: Submit) -> 
 
         assert len(server.posts) == 3
     assert [type(o) for o in outcomes] == [dict, RequestRefused, dict]
+
+
+async def test_many_are_cancelled_each_with_its_own_outcome(
+    external_backend: RunningBackend, submit: Submit
+) -> None:
+    ids = [body["id"] for body in (new(), new(), new())]
+    await submit(api_of(external_backend), [new(id=id_) for id_ in ids])
+    external_backend.update(ids[1], status="RUNNING")
+    external_backend.update(ids[2], status="SUCCEEDED")
+
+    outcomes = await submit(api_of(external_backend), [*ids, "nobody"], cancel_many)
+
+    assert [outcome["status"] for outcome in outcomes[:3]] == [  # type: ignore[index]  # no errors
+        "CANCELLED",
+        "CANCELLING",
+        "SUCCEEDED",
+    ]
+    assert isinstance(outcomes[3], JobNotFound)
+    assert outcomes[3].job_id == "nobody"
+
+
+async def test_many_are_retried_once_each_and_what_lives_is_refused(
+    external_backend: RunningBackend, submit: Submit
+) -> None:
+    count = BATCH + 3
+    ids = [body["id"] for body in (new() for _ in range(count))]
+    await submit(api_of(external_backend), [new(id=id_, tags=["night"]) for id_ in ids])
+    await submit(api_of(external_backend), ids[1:], cancel_many)
+
+    first = await submit(api_of(external_backend), ids, retry_many)
+    again = await submit(api_of(external_backend), ids[1:], retry_many)
+
+    assert isinstance(first[0], InvalidTransition)
+    assert "is queued; only a job that has ended can be retried" in str(first[0])
+    retries: list[Any] = first[1:]
+    assert again == retries
+    assert [job["retryOf"] for job in retries] == ids[1:]
+    assert {(job["attempt"], job["status"], *job["tags"]) for job in retries} == {
+        (2, "QUEUED", "night")
+    }
+    assert len({job["id"] for job in retries}) == count - 1
+
+
+@pytest.mark.parametrize("many", [retry_many, cancel_many])
+async def test_what_an_api_cannot_do_is_said_of_each_job_without_asking(
+    submit: Submit, many: Callable[..., Any]
+) -> None:
+    async with FakeAppSync() as server:
+        outcomes = await submit(scripted(server, profile=SEED), ["a", "b"], many)
+
+        assert server.posts == []
+    assert [type(outcome) for outcome in outcomes] == [NotSupported] * 2
+    assert "this API has no" in str(outcomes[0])
+
+
+async def test_a_schema_without_retries_is_told_for_each_job(submit: Submit) -> None:
+    message = "Validation error of type FieldUndefined: Field 'retryJob' in type 'Mutation' is undefined @ 'job0'"
+    async with FakeAppSync() as server:
+        server.answers = [Answer({"data": None, "errors": [{"path": None, "message": message}]})]
+
+        outcomes = await submit(scripted(server), ["a", "b"], retry_many)
+
+    assert [str(outcome) for outcome in outcomes] == [
+        "this API has no retryJob: submit the work again instead"
+    ] * 2
+    assert [outcome.job_id for outcome in outcomes] == ["a", "b"]  # type: ignore[union-attr]  # errors
 
 
 async def test_no_jobs_need_no_request(submit: Submit) -> None:

@@ -84,6 +84,28 @@ def test_a_retry_is_a_new_job_and_asking_again_returns_it(
     assert api.run_sync(calls.retry(id_)) == retry
 
 
+def test_the_newest_attempts_are_found_beyond_the_first_page(
+    api: JobApi, external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "PAGE", 2)
+    group = str(uuid.uuid4())
+    ids = [submit(external_backend, group) for _ in range(5)]
+    for id_ in ids:
+        external_backend.update(id_, status="FAILED")
+    second = api.run_sync(calls.retry(ids[1]))["id"]
+    third = api.run_sync(calls.retry(ids[4]))["id"]
+
+    def newest(limit: int, status: JobStatus | None = None) -> list[str]:
+        found = api.drive_sync(calls.newest(group, status=status, limit=limit))
+        return [body["id"] for body in found]
+
+    assert newest(9) == [third, second, ids[3], ids[2], ids[0]]
+    assert newest(3) == [third, second, ids[3]]
+    assert newest(2, JobStatus.FAILED) == [ids[3], ids[2]]
+    assert newest(9, JobStatus.FAILED) == [ids[3], ids[2], ids[0]]
+    assert newest(9, JobStatus.LOST) == []
+
+
 def test_cancelling_what_has_ended_changes_nothing(
     api: JobApi, external_backend: RunningBackend
 ) -> None:

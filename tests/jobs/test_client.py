@@ -29,6 +29,7 @@ from tests.support.following import following, submit, target, until
 from tests.support.monitor import closed
 from tests.support.own_folders import own_folders
 from tests.support.recorder import Recorder
+from tests.support.seed import SeedBackend
 
 REMOTE = "https://abcdefghijklmnopqrstuvwxyz.appsync-api.eu-west-1.amazonaws.com/graphql"
 
@@ -64,6 +65,33 @@ async def test_all_clients_and_monitors_of_a_loop_share_one_connection(
     for monitor in monitors:
         await closed(monitor)
     await until_stats(own_backend, "connections", 0)
+
+
+async def test_retry_takes_a_job_or_its_id(
+    client: JobClient, external_backend: RunningBackend
+) -> None:
+    job = await client.submit("work")
+    await client.cancel(job.id)
+
+    retry = await client.retry(job)
+
+    assert retry.attempt == 2
+    assert await client.retry(job.id) is retry
+    with pytest.raises(JobNotFound):
+        await client.retry("nobody")
+
+
+async def test_an_api_that_cannot_retry_says_so() -> None:
+    async with SeedBackend() as seed, JobClient(seed.target) as client:
+        client.start()
+        job = await client.submit("work", tags=["night"])
+
+        with pytest.raises(NotSupported, match="this API has no retryJob: submit the work again"):
+            await client.retry(job)
+        with pytest.raises(NotSupported, match="this API has no jobPayload"):
+            job.call()
+        assert seed.submitted == [{"request": "work", "priority": "MEDIUM"}]
+        assert job.tags == ("night",)
 
 
 async def test_close_lets_go_of_the_connection_by_itself(own_backend: RunningBackend) -> None:

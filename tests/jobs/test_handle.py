@@ -1,5 +1,7 @@
 import asyncio
+import base64
 import concurrent.futures
+import json
 import threading
 import time
 import uuid
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.errors import (
+    InvalidJob,
+    InvalidTransition,
     JobFailed,
     JobLost,
     JobTimedOut,
@@ -88,6 +92,117 @@ async def test_it_tells_how_far_the_job_is(
         assert (job.progress, job.message) == (0.25, "reading")
         assert repr(job) == "<Job 'work': running>"
         assert job.id not in repr(job)
+
+
+async def test_it_tells_what_it_was_submitted_with(
+    external_backend: RunningBackend, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await client.submit("work", tags=["sweep", "lr=0.1"])
+
+        assert job.tags == ("sweep", "lr=0.1")
+        assert job.attempt == 1
+        assert job.submitted_from is not None
+        assert job.submitted_from.startswith("test_handle.py, line ")
+
+
+async def test_a_retry_is_a_new_job_and_the_old_one_stays_as_it_ended(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await client.submit("work", tags=["night"], name="mine")
+        update(job.id, status="FAILED", error=ERROR)
+        await until(client, job.done)
+
+        retry = job.retry()
+        update(retry.id, status="SUCCEEDED", result="42")
+
+        assert await retry == 42
+        assert (retry.attempt, retry.tags, retry.name) == (2, ("night",), "mine")
+        assert retry.record.retry_of == job.id
+        assert job.retry() is retry
+        assert job.status == "FAILED"
+        assert isinstance(job.exception(), JobFailed)
+        assert client.store.attempts(job.id) == [job.id, retry.id]
+
+
+async def test_a_job_that_lives_is_not_retried_and_the_error_says_what_to_do(
+    external_backend: RunningBackend, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+
+        with pytest.raises(InvalidTransition) as raised:
+            job.retry()
+        assert raised.value.job_id == job.id
+        assert str(raised.value) == (
+            f"Job {job.id} is queued; only a job that has ended can be retried. "
+            "Wait for its end, or cancel it."
+        )
+
+
+async def test_the_end_of_a_retry_is_told(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    told: list[JobHandle[Any]] = []
+    ended = asyncio.Event()
+    async with following(external_backend, group) as client:
+        client.on(on_job_complete=lambda job: (told.append(job), ended.set()))
+        job = await one_job(client, external_backend)
+        update(job.id, status="LOST")
+        await until(client, job.done)
+
+        retry = await asyncio.to_thread(job.retry)
+        update(retry.id, status="SUCCEEDED", result="1")
+        await ended.wait()
+
+    assert told == [retry]
+
+
+async def test_a_call_can_be_tried_here_with_what_it_was_submitted_with(
+    backend: RunningBackend, group: str
+) -> None:
+    rows = [3, 4]
+
+    def total(values: list[int], *, factor: int) -> int:
+        return factor * sum(values)
+
+    async with following(backend, group) as client:
+        job = await client.submit(total, rows, factor=2)
+        rows.append(1000)
+
+        function, args, kwargs = job.call()
+
+        assert (args, kwargs) == (([3, 4],), {"factor": 2})
+        assert function(*args, **kwargs) == 14 == await job
+
+
+async def test_what_is_no_function_cannot_be_called_here(
+    backend: RunningBackend, external_backend: RunningBackend, group: str
+) -> None:
+    async with following(backend, group) as client:
+        command = await client.submit(Command(["true"], env={"TOKEN": "hush"}))
+        with pytest.raises(
+            InvalidJob, match="true is no function that was submitted, but a command"
+        ):
+            command.call()
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        with pytest.raises(InvalidJob, match="but a request by name: there is nothing to call"):
+            job.call()
+
+
+async def test_a_call_that_cannot_be_loaded_here_says_why(
+    external_backend: RunningBackend, group: str
+) -> None:
+    call = base64.b64encode(b"cmodule_that_is_gone\nfunction\n.").decode()
+    payload = json.dumps({"function": call})
+    async with following(external_backend, group) as client:
+        id_ = submit(external_backend, group, kind="FUNCTION", payload=payload)
+        job = await client.get(id_)
+
+        with pytest.raises(InvalidJob, match="cannot be loaded in this kernel: No module named"):
+            job.call()
 
 
 @pytest.mark.parametrize(("status", "kind", "sentence"), ENDINGS)

@@ -54,6 +54,22 @@ def test_a_schema_of_another_kind_is_told_with_the_way_out(message: str) -> None
     assert "write a Profile" in str(error)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Validation error of type FieldUndefined: Field 'retryJob' in type 'Mutation' is undefined @ 'retryJob'",
+        "Cannot query field 'retryJob' on type 'Mutation'.",
+        "Cannot query field 'retryJob' on type 'Mutation'. Did you mean 'cancelJob'?",
+    ],
+)
+def test_an_api_without_an_extra_says_what_it_cannot_do(message: str) -> None:
+    error = job_error(refused(message, "ValidationError"), "j1", OWN)
+
+    assert isinstance(error, NotSupported)
+    assert str(error) == "this API has no retryJob: submit the work again instead"
+    assert error.job_id == "j1"
+
+
 def test_other_refusals_stay_what_they_are() -> None:
     assert job_error(refused("table is on fire", "Lambda:Unhandled"), None, SEED) is None
 

@@ -47,6 +47,13 @@ def test_a_named_request_takes_json_parameters() -> None:
     assert body["priority"] == "HIGH"
 
 
+def test_tags_and_origin_travel_where_there_are_any() -> None:
+    body = submit_input(train, (1,), tags=("sweep", "lr=0.1"), submitted_from="train.ipynb, cell 5")
+
+    assert (body["tags"], body["submittedFrom"]) == (["sweep", "lr=0.1"], "train.ipynb, cell 5")
+    assert not {"tags", "submittedFrom"} & set(submit_input(train, (1,)))
+
+
 def test_handlers_of_this_process_travel_with_a_named_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -111,6 +118,7 @@ async def coroutine() -> None: ...
         ("Process", {"params": float("nan")}, InvalidJob, "must be JSON"),
         ("Process", {"params": "x" * 200_000}, InvalidJob, "limit"),
         ("Process", {"name": " "}, InvalidJob, "name="),
+        ("Process", {"tags": "sweep"}, InvalidJob, r"write tags=\['sweep'\]"),
         ("Process", {"args": (1,)}, TypeError, "params="),
         (Command(["no-such-program-here"]), {}, InvalidJob, "no program"),
         (Command(["ls"], cwd="/no/such/folder"), {}, InvalidJob, "folder"),

@@ -69,6 +69,8 @@ def submits(monitor: JobMonitor) -> None:
     assert_type(
         monitor.submit(Notebook("report.ipynb", parameters={"day": "2026-11-22"})), JobHandle[str]
     )
+    assert_type(monitor.submit(train, 1, lr=0.1, tags=["a"]), JobHandle[dict[str, float]])
+    assert_type(monitor.submit(Command(["ls"]), tags=("a", "b")), JobHandle[int])
     monitor.submit(17)  # type: ignore[call-overload]  # not a request
 
 
@@ -82,6 +84,14 @@ def handles(monitor: JobMonitor, job: JobHandle[dict[str, float]]) -> None:
     assert_type(monitor.get(job.id), JobHandle[Any])
     assert_type(monitor.cancel(job), bool)
     assert_type(monitor.cancel(job.id), bool)
+    assert_type(job.retry(), JobHandle[dict[str, float]])
+    assert_type(monitor.retry(job), JobHandle[dict[str, float]])
+    assert_type(monitor.retry(job.id), JobHandle[Any])
+    assert_type(job.tags, tuple[str, ...])
+    assert_type(job.attempt, int)
+    assert_type(job.submitted_from, str | None)
+    function, args, kwargs = job.call()
+    assert_type(function(*args, **kwargs), dict[str, float])
     try:
         job.result()
     except (JobFailed, JobTimedOut, JobLost) as error:
@@ -106,7 +116,9 @@ async def awaits(job: JobHandle[int], others: list[JobHandle[int]]) -> None:
 async def clients() -> None:
     async with await JobClient.connect(group="mine") as client:
         assert_type(client, JobClient)
-        assert_type(await client.submit(train, 1, lr=0.1), JobHandle[dict[str, float]])
+        job = await client.submit(train, 1, lr=0.1)
+        assert_type(job, JobHandle[dict[str, float]])
+        assert_type(await client.retry(job), JobHandle[dict[str, float]])
 
 
 @handler("Process data")
