@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("--name", help="what lists call it")
     submit.add_argument("--params", help="JSON for a named request")
     submit.add_argument(
+        "--tag", action="append", default=[], metavar="WORD", help="to find it by; may be repeated"
+    )
+    submit.add_argument(
         "-p", action="append", default=[], metavar="NAME=VALUE", help="notebook parameter"
     )
     submit.add_argument(
@@ -78,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     list_.add_argument("--status", help="only those in this state")
     list_.add_argument(
         "--limit", type=int, default=50, help="at most so many (default: %(default)s)"
+    )
+    list_.add_argument(
+        "--all",
+        action="store_true",
+        help="also those that were retried, beside their newest attempt",
     )
     list_.add_argument("--json", action="store_true", help="one JSON object a line")
     _target(list_, group=None)
@@ -96,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--tail", type=int, help="only so many of the last lines")
         _target(command, group=None)
         command.set_defaults(run=run)
+
+    retry = groups.add_parser("retry", help="submit the work of jobs that ended again")
+    retry.add_argument("jobs", nargs="+", metavar="job", help="its id, or enough of the beginning")
+    _target(retry, group=None)
+    retry.set_defaults(run=commands.retry)
 
     doctor = groups.add_parser(
         "doctor",

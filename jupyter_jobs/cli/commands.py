@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_jobs.appsync.client import AppSyncClient
-from jupyter_jobs.errors import InvalidJob, JobNotFound
+from jupyter_jobs.errors import InvalidJob, JobNotFound, JobsError
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.api import JobApi
+from jupyter_jobs.jobs.bulk import retry_many
 from jupyter_jobs.jobs.model import Job, JobStatus
+from jupyter_jobs.jobs.origin import COMMAND_LINE
 from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
 from jupyter_jobs.jobs.target import find_target
 
-__all__ = ["cancel", "demo", "doctor", "list_jobs", "logs", "serve", "show", "submit"]
+__all__ = ["cancel", "demo", "doctor", "list_jobs", "logs", "retry", "serve", "show", "submit"]
 
 _POLL = 0.5  # seconds between questions of --wait
 
@@ -75,6 +77,8 @@ def submit(args: argparse.Namespace) -> int:
             priority=args.priority,
             name=args.name,
             params=params,
+            tags=args.tag,
+            submitted_from=COMMAND_LINE,
             group=args.group,
             runs_here=api.wire.endpoint.is_loopback and api.profile.runs_work,
         )
@@ -84,7 +88,7 @@ def submit(args: argparse.Namespace) -> int:
 
 
 def list_jobs(args: argparse.Namespace) -> int:
-    """Print jobs, newest first."""
+    """Print jobs, newest first; of a job that was retried only the newest attempt, unless all are asked for."""
     if args.status and args.status.upper() not in JobStatus.__members__:
         raise InvalidJob(
             f"there is no status {args.status!r}; choose one of {', '.join(JobStatus)}"
@@ -92,8 +96,10 @@ def list_jobs(args: argparse.Namespace) -> int:
     status = JobStatus(args.status.upper()) if args.status else None
     limit = max(1, min(args.limit, calls.PAGE))
     with _api(args) as api:
-        page = api.run_sync(calls.page(args.group, status=status, limit=limit))
-    bodies = [body for body in page["items"] or () if body]
+        if args.all:
+            bodies = api.run_sync(calls.page(args.group, status=status, limit=limit))["items"]
+        else:
+            bodies = api.drive_sync(calls.newest(args.group, status=status, limit=limit))
     if args.json:
         for body in bodies:
             print(json.dumps(body))
@@ -109,7 +115,7 @@ def list_jobs(args: argparse.Namespace) -> int:
 def show(args: argparse.Namespace) -> int:
     """Print all about one job."""
     with _api(args) as api:
-        body = _find(api, args)
+        body = _find(api, args.job, args.group)
     if args.json:
         print(json.dumps(body))
         return 0
@@ -121,6 +127,9 @@ def show(args: argparse.Namespace) -> int:
         "request": job.request,
         "group": job.group,
         "priority": job.priority,
+        "tags": ", ".join(job.tags) or None,
+        "from": job.submitted_from,
+        "attempt": f"{job.attempt}, a retry of {job.retry_of}" if job.retry_of else None,
         "progress": None if job.progress is None else f"{job.progress:.0%}",
         "message": job.message,
         "params": None if job.params is None else json.dumps(job.params),
@@ -142,7 +151,7 @@ def show(args: argparse.Namespace) -> int:
 def logs(args: argparse.Namespace) -> int:
     """Print what a job has printed, its standard error on ours."""
     with _api(args) as api:
-        lines = api.drive_sync(calls.read_log(_id(api, args), args.tail))
+        lines = api.drive_sync(calls.read_log(_id(api, args.job, args.group), args.tail))
     for line in lines:
         stream = sys.stderr if line["stream"] == "stderr" else sys.stdout
         print(_plain(line["text"]), file=stream)
@@ -152,9 +161,23 @@ def logs(args: argparse.Namespace) -> int:
 def cancel(args: argparse.Namespace) -> int:
     """Ask for a job's end and print the state it is in."""
     with _api(args) as api:
-        job = Job.from_wire(api.run_sync(calls.cancel(_id(api, args))))
+        job = Job.from_wire(api.run_sync(calls.cancel(_id(api, args.job, args.group))))
     print(job.status.word)
     return 0
+
+
+def retry(args: argparse.Namespace) -> int:
+    """Submit the work of jobs again; prints the new ids in the order of the old ones, and what could not be done."""
+    failed = False
+    with _api(args) as api:
+        ids = [_id(api, job, args.group) for job in args.jobs]
+        for id_, outcome in zip(ids, api.drive_sync(retry_many(ids, api.profile)), strict=True):
+            if isinstance(outcome, JobsError):
+                failed = True
+                print(f"jupyter-jobs: {id_[:8]}: {outcome}", file=sys.stderr)
+            else:
+                print(outcome["id"])
+    return 1 if failed else 0
 
 
 @contextmanager
@@ -195,19 +218,18 @@ def _parameter(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _id(api: JobApi, args: argparse.Namespace) -> str:
+def _id(api: JobApi, beginning: str, group: str | None) -> str:
     """Return the id that is meant; the word itself where the API cannot be asked."""
-    return str(_find(api, args)["id"]) if api.profile.has("getJob") else str(args.job)
+    return str(_find(api, beginning, group)["id"]) if api.profile.has("getJob") else beginning
 
 
-def _find(api: JobApi, args: argparse.Namespace) -> calls.Body:
-    beginning = args.job
+def _find(api: JobApi, beginning: str, group: str | None) -> calls.Body:
     if (body := api.run_sync(calls.get(beginning))) is not None:
         return body
     found: list[calls.Body] = []
     token = None
     while len(found) < 2:
-        page = api.run_sync(calls.page(args.group, token))
+        page = api.run_sync(calls.page(group, token))
         found += [body for body in page["items"] or () if body and body["id"].startswith(beginning)]
         if not (token := page.get("nextToken")):
             break

@@ -26,15 +26,21 @@ STYLES = {
 
 
 def jobs_table(jobs: Iterable[Job], *, ids: bool = False) -> Table:
-    """Return one line a job: state, name, progress, time, and what it last said or why it failed."""
+    """Return one line a job: state, name, progress, time, and what it last said or why it failed.
+
+    Tags have a column if any job has some; a job that is a retry says which attempt it is.
+    """
+    jobs = list(jobs)
+    tagged = ["tags"] if any(job.tags for job in jobs) else []
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in (*(["id"] if ids else []), "status", "job", "progress", "time", ""):
-        table.add_column(column, no_wrap=column != "")
+    for column in (*(["id"] if ids else []), "status", "job", *tagged, "progress", "time", ""):
+        table.add_column(column, no_wrap=column not in ("", "tags"))
     for job in jobs:
         style = STYLES[job.status]
         cells = [
             Text(f"{job.status.mark} {job.status.word}", style=style),
-            Text(_clean(job.label)),
+            Text(_clean(job.label) + (f" (attempt {job.attempt})" if job.attempt > 1 else "")),
+            *(Text(_clean(", ".join(job.tags)), style="dim") for _ in tagged),
             _bar(job),
             Text("" if job.duration is None else f"{job.duration:.1f} s", justify="right"),
             Text(_clean(_last_word(job)), style="dim"),

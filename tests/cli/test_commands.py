@@ -134,6 +134,8 @@ def test_a_notebook_runs_with_its_parameters(works: Run, tmp_path: Path) -> None
         (["list", "--status", "DONE"], "no status 'DONE'"),
         (["show", "nobody"], "there is no job 'nobody'"),
         (["logs", "nobody"], "there is no job 'nobody'"),
+        (["retry", "nobody"], "there is no job 'nobody'"),
+        (["submit", "Process data", "--tag", " "], "a tag is a non-empty string"),
         (["cancel", "nobody"], "there is no job 'nobody'"),
         (["list", "--endpoint", "ftp://example.com"], "must begin with https://"),
     ],
@@ -149,7 +151,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [[], ["dance"], ["show"], ["list", "--limit", "many"]])
+@pytest.mark.parametrize("words", [[], ["dance"], ["show"], ["retry"], ["list", "--limit", "many"]])
 def test_what_is_not_understood_is_code_2(words: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit) as raised:
         main(words)
@@ -192,6 +194,69 @@ def test_the_list_is_newest_first_and_of_one_group_or_state(
     assert [json.loads(line)["id"] for line in out.splitlines()] == ids[:1]
     _, out, _ = waits("list", "--json")
     assert set(ids) <= {json.loads(line)["id"] for line in out.splitlines()}
+
+
+def test_the_list_has_the_newest_attempt_of_each_job(
+    waits: Run, external_backend: RunningBackend
+) -> None:
+    first, other = (submit(external_backend, "attempts", tags=["night"]) for _ in range(2))
+    external_backend.update(first, status="FAILED")
+    second = waits("retry", first)[1].strip()
+    external_backend.update(second, status="FAILED")
+    third = waits("retry", second)[1].strip()
+    external_backend.update(third, status="RUNNING")
+    external_backend.update(other, status="FAILED")
+
+    def listed(*words: str) -> list[str]:
+        _, out, _ = waits("list", "--group", "attempts", "--json", *words)
+        return [json.loads(line)["id"] for line in out.splitlines()]
+
+    assert listed() == [third, other]
+    assert listed("--all") == [third, second, other, first]
+    assert listed("--status", "failed") == [other]
+    assert listed("--status", "failed", "--all") == [second, other, first]
+    assert listed("--limit", "1") == [third]
+    _, out, _ = waits("list", "--group", "attempts")
+    assert out.splitlines()[0].split() == ["id", "status", "job", "tags", "progress", "time"]
+    assert "work (attempt 3)" in out
+    assert "night" in out
+
+
+def test_retry_prints_the_new_ids_and_what_could_not_be_done(
+    waits: Run, external_backend: RunningBackend
+) -> None:
+    ids = [submit(external_backend, "retried", id=f"retried-{n}") for n in range(3)]
+    for id_ in ids[:2]:
+        external_backend.update(id_, status="LOST")
+
+    code, out, err = waits("retry", "retried-0", ids[2], "retried-1")
+
+    assert code == 1
+    jobs = [json.loads(waits("show", id_, "--json")[1]) for id_ in out.split()]
+    assert [(job["retryOf"], job["attempt"]) for job in jobs] == [(id_, 2) for id_ in ids[:2]]
+    assert err == (
+        f"jupyter-jobs: {ids[2][:8]}: Job {ids[2]} is queued; only a job that has ended can be retried. "
+        "Wait for its end, or cancel it.\n"
+    )
+    assert waits("retry", *ids[:2]) == (0, out, "")
+
+
+def test_show_tells_tags_place_and_attempt_where_there_are_any(
+    waits: Run, external_backend: RunningBackend
+) -> None:
+    id_ = waits("submit", "work", "--tag", "night", "--tag", "lr=0.1")[1].strip()
+    plain = submit(external_backend, "shown")
+    external_backend.update(id_, status="LOST")
+    retry = waits("retry", id_)[1].strip()
+
+    shown = waits("show", retry)[1]
+
+    assert "tags       night, lr=0.1\n" in shown
+    assert "from       command line\n" in shown
+    assert f"attempt    2, a retry of {id_}\n" in shown
+    assert not {"tags", "from", "attempt"} & {
+        line.split()[0] for line in waits("show", plain)[1].splitlines()
+    }
 
 
 def test_show_tells_all_of_a_job(waits: Run, external_backend: RunningBackend) -> None:
@@ -300,6 +365,7 @@ def test_a_reader_that_has_seen_enough_causes_no_complaint(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
+        (["retry", "job-1"], "job-1: this API has no retryJob: submit the work again instead"),
         (["cancel", "job-1"], "this API has no cancelJob: a job runs to its own end"),
         (["logs", "job-1"], "this API has no jobLogs: what jobs print cannot be read"),
         (["show", "job-1"], "this API has no getJob: what is not told by an event stays unknown"),

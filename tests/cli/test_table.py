@@ -52,6 +52,17 @@ def test_a_failure_tells_why(error: dict[str, str] | None, last_word: str) -> No
     assert line.removeprefix("✖ failed").split(maxsplit=1) == ["train", *filter(None, [last_word])]
 
 
+def test_tags_and_attempts_are_shown_where_there_are_any() -> None:
+    header, plain, tagged = drawn(
+        job(), job(tags=("night", "[red]lr\x1b=0.1"), attempt=2)
+    ).splitlines()
+
+    assert header.split() == ["status", "job", "tags", "progress", "time"]
+    assert "train (attempt 2)" in tagged
+    assert "night, [red]lr =0.1" in tagged
+    assert "attempt" not in plain
+
+
 def test_ids_are_shown_when_asked_for() -> None:
     assert "01234567 " in drawn(job(), ids=True)
     assert "01234567" not in drawn(job())
