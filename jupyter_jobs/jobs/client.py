@@ -17,7 +17,7 @@ from jupyter_jobs.jobs.callbacks import Callbacks
 from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.config import JobConfig
 from jupyter_jobs.jobs.following import Following
-from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.handle import JobHandle, job_id
 from jupyter_jobs.jobs.model import JobStatus, Priority
 from jupyter_jobs.jobs.origin import origin
 from jupyter_jobs.jobs.profiles import Profile
@@ -181,8 +181,7 @@ class JobClient(Following):
     async def retry(self, job: JobHandle[Any] | str) -> JobHandle[Any]:
         """Submit the work of a job that ended again; as `JobHandle.retry`, awaited."""
         self.check_open()
-        id_ = job.id if isinstance(job, JobHandle) else job
-        return self.adopt(await self.api.run(calls.retry(id_)))
+        return self.adopt(await self.api.run(calls.retry(job_id(job))))
 
     @property
     def jobs(self) -> list[JobHandle[Any]]:

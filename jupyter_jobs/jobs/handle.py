@@ -35,7 +35,7 @@ from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.model import Job, JobKind, JobStatus
 from jupyter_jobs.jobs.store import JobStore
 
-__all__ = ["JobHandle", "JobOwner", "LogLine"]
+__all__ = ["JobHandle", "JobOwner", "LogLine", "job_id"]
 
 T = TypeVar("T")
 
@@ -305,6 +305,19 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Job {self.name!r}: {self.status.word}>"
+
+
+def job_id(job: JobHandle[Any] | str) -> str:
+    """Return the id of a job that is given by its handle or its id.
+
+    Raises:
+        TypeError: It is neither; of many, each is asked for by itself.
+    """
+    if isinstance(job, (JobHandle, str)):
+        return job if isinstance(job, str) else job.id
+    raise TypeError(
+        f"this takes one job or its id, not {type(job).__name__}; for several write a loop over them"
+    )
 
 
 def unsuccessful(job: Job) -> JobUnsuccessful:

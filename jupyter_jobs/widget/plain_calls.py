@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Unpack, overload
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.callbacks import Callbacks
 from jupyter_jobs.jobs.client import JobClient
-from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.handle import JobHandle, job_id
 from jupyter_jobs.jobs.model import Priority
 from jupyter_jobs.jobs.requests import Command, Notebook, Request
 from jupyter_jobs.widget.standin import StandIn
@@ -120,7 +120,7 @@ class PlainCalls:
 
     def cancel(self, job: JobHandle[Any] | str) -> bool:
         """Ask for a job's end; returns whether it is ended or ending by cancellation."""
-        return (job if isinstance(job, JobHandle) else self.get(job)).cancel()
+        return self._job(job).cancel()
 
     @overload
     def retry(self, job: JobHandle[T]) -> JobHandle[T]: ...
@@ -128,7 +128,7 @@ class PlainCalls:
     def retry(self, job: str) -> JobHandle[Any]: ...
     def retry(self, job: JobHandle[Any] | str) -> JobHandle[Any]:
         """Submit the work of a job that ended again, as a new job; returns the new one. See `JobHandle.retry`."""
-        retry = (job if isinstance(job, JobHandle) else self.get(job)).retry()
+        retry = self._job(job).retry()
         self._watch_loop()
         return retry
 
@@ -150,6 +150,10 @@ class PlainCalls:
         """Call these from now on, as `on_job_complete=notify`; what is returned ends that. See `JobClient.on`."""
         self._client.check_open()
         return self._client.on(**callbacks)
+
+    def _job(self, job: JobHandle[Any] | str) -> JobHandle[Any]:
+        """Return the job that is meant; a handle of another monitor stays with that one."""
+        return job if isinstance(job, JobHandle) else self.get(job_id(job))
 
     def _watch_loop(self) -> None:
         """Have the stand-in see to jobs that came to be known in a cell: the loop has not run since."""

@@ -59,6 +59,17 @@ async def test_a_retry_runs_the_same_call_again(backend: RunningBackend, tmp_pat
     assert await job.retry() == "good day"
 
 
+async def test_what_is_no_job_is_told_what_to_write(external_backend: RunningBackend) -> None:
+    monitor = of(external_backend, "no job")
+    jobs: Any = monitor.jobs
+
+    for act in (monitor.retry, monitor.cancel):
+        with pytest.raises(
+            TypeError, match=r"one job or its id, not list; for several write a loop"
+        ):
+            act(jobs)
+
+
 @pytest.mark.parametrize(
     ("tags", "says"),
     [
