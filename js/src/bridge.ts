@@ -169,7 +169,6 @@ export class Bridge {
     const actionId = (this.#lastAction += 1);
     const message: ToKernel = { type: "action", page: this.#page, action, actionId, jobs };
     return new Promise((resolve, reject) => {
-      if (!this.#send(message)) return reject(new Error(GONE));
       const timer = setTimeout(() => {
         pending.waits = true;
         onWaiting();
@@ -177,6 +176,10 @@ export class Bridge {
       }, ANSWER_MS);
       const pending = { message, sentAt: Date.now(), waits: false, timer, resolve, reject };
       this.#pending.set(actionId, pending);
+      if (this.#send(message)) return;
+      this.#pending.delete(actionId);
+      clearTimeout(timer);
+      reject(new Error(GONE));
     });
   }
 
