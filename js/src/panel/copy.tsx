@@ -1,38 +1,62 @@
-import { h, useEffect, useState, type JSX } from "../dom.ts";
+import { Fragment, h, useLayoutEffect, useRef, useState, type JSX } from "../dom.ts";
 
 /** Put text on the clipboard, also on pages without https, where the clipboard has no interface. */
 export async function copyText(text: string): Promise<void> {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const before = document.activeElement as HTMLElement;
   const field = document.createElement("textarea");
   field.value = text;
   field.style.position = "fixed";
-  field.style.opacity = "0";
   document.body.append(field);
-  const before = document.activeElement;
   field.select();
-  document.execCommand("copy");
+  const copied = document.execCommand("copy");
   field.remove();
-  if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+  before.focus({ preventScroll: true });
+  if (!copied) throw new Error("The page may not use the clipboard.");
 }
 
-/** A button that copies, and says so for a moment. */
-export function CopyButton(props: { text: string; label: string }): JSX.Element {
+interface CopyProps {
+  label: string;
+  /** Gives the text, or refuses with a sentence. */
+  text: () => string | Promise<string>;
+  /** What to say when it is done. */
+  done?: string;
+}
+
+/** A button that copies, and says so for a moment; where the clipboard is forbidden it shows the text, selected. */
+export function CopyButton({ label, text, done = "Copied" }: CopyProps): JSX.Element {
   const [said, say] = useState("");
-  useEffect(() => {
-    if (!said) return;
-    const timer = setTimeout(() => say(""), 1200);
-    return () => clearTimeout(timer);
-  }, [said]);
-  const copy = (): void => {
-    copyText(props.text).then(
-      () => say("Copied"),
-      () => say("Not allowed"),
-    );
+  const [below, setBelow] = useState("");
+  const shown = useRef<HTMLPreElement>(null);
+  useLayoutEffect(() => {
+    if (shown.current) getSelection()?.selectAllChildren(shown.current);
+  }, [below]);
+  const copy = async (): Promise<void> => {
+    let told = "";
+    say("…");
+    try {
+      told = await text();
+      await copyText(told);
+      told = "";
+      say(done);
+    } catch (error) {
+      told ||= (error as Error).message;
+      say("");
+    }
+    setBelow(told);
+    setTimeout(say, 2500, "");
   };
   return (
-    <button type="button" class="jj-button" onClick={copy}>
-      {said || props.label}
-    </button>
+    <>
+      <button type="button" class="jj-button jj-copy" aria-live="polite" onClick={copy}>
+        {said || label}
+      </button>
+      {below && (
+        <pre ref={shown} class="jj-code jj-by-hand" tabIndex={0}>
+          {below}
+        </pre>
+      )}
+    </>
   );
 }
 
@@ -41,7 +65,7 @@ export function Snippet({ code }: { code: string }): JSX.Element {
   return (
     <span class="jj-offer">
       <code>{code}</code>
-      <CopyButton text={code} label="Copy" />
+      <CopyButton text={() => code} label="Copy" />
     </span>
   );
 }

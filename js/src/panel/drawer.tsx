@@ -8,147 +8,235 @@ import {
   type ComponentChildren,
   type JSX,
 } from "../dom.ts";
-import { clockTime, isLive, plainText } from "../format.ts";
+import { clockTime, duration, elapsed, isFailure, isLive, label, plainText } from "../format.ts";
+import { StateIcon, STATES } from "../states.tsx";
 import type { Details, Row } from "../types.ts";
+import { begin, verbFor } from "./asking.tsx";
 import { CopyButton } from "./copy.tsx";
+import { useLog } from "./log.tsx";
 import { Traceback } from "./traceback.tsx";
 import type { View } from "./view.ts";
 
+const TABS = ["details", "log"] as const;
 const REFRESH_MS = 2_000;
+const FEW_LINES = 5;
 
-/** A job's details, asked for when the row opens and again while the job lives. */
-export function Drawer({ row, view }: { row: Row; view: View }): JSX.Element {
+interface DrawerProps {
+  row: Row;
+  view: View;
+  /** Whether it stands for others that failed alike. */
+  isExample?: boolean;
+}
+
+/** All about one job, below its line: what it was asked, how it went, why it failed; or its output as it comes. */
+export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
+  const { bridge, ui } = view;
+  const root = useMeasured(view);
+  const [tab, setTab] = useState(ui.now.tab);
+  useEffect(() => ui.changes.listen(() => setTab(ui.now.tab)), []);
+  const at = TABS.indexOf(tab);
   const { details, refused } = useDetails(row, view);
-  const root = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => {
-    const element = root.current as HTMLDivElement;
-    const measure = (): void => {
-      const drawerHeight = element.offsetHeight;
-      if (drawerHeight !== view.ui.now.drawerHeight) view.ui.set({ drawerHeight });
-    };
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  const log = useLog(at ? row.id : null, view);
+  const verb = verbFor(view, [row.status]);
+  const traceback = details?.error?.traceback;
+  const names = isExample ? ["One of them", "Its full log"] : ["Details", "Log"];
   return (
-    <div ref={root} class="jj-drawer" role="gridcell" aria-label="Details">
-      <div class="jj-facts">
-        <Facts row={row} details={details} now={view.bridge.now()} />
-        <div class="jj-buttons">
-          <CopyButton text={row.id} label="Copy id" />
-          {details?.error?.traceback && (
-            <CopyButton text={plainText(details.error.traceback)} label="Copy traceback" />
+    <div ref={root} class="jj-pane" role="gridcell" aria-label={`Details of ${label(row)}`}>
+      <div class="jj-head">
+        <div
+          class="jj-tabs"
+          role="tablist"
+          onKeyDown={(event) => {
+            if (!/^Arrow(L|R)/.test(event.key)) return;
+            event.stopPropagation();
+            (event.currentTarget.children[1 - at] as HTMLElement).focus();
+            ui.set({ tab: TABS[1 - at] ?? tab });
+          }}
+        >
+          {TABS.map((key, index) => (
+            <button
+              key={key}
+              type="button"
+              role="tab"
+              aria-selected={key === tab}
+              tabIndex={index === at ? 0 : -1}
+              onClick={() => ui.set({ tab: key })}
+            >
+              {names[index]}
+            </button>
+          ))}
+        </div>
+        <div key={tab} class="jj-buttons">
+          {at ? (
+            log.tools
+          ) : (
+            <>
+              {verb && (
+                <button
+                  type="button"
+                  class="jj-button"
+                  onClick={() => begin(view, verb, [row.id], ui.now.open)}
+                >
+                  {verb === "cancel" ? "Cancel" : isExample ? "Retry this one" : "Retry"}
+                </button>
+              )}
+              {isFailure(row.status) && bridge.can("repro") && (
+                <CopyButton
+                  label="Copy repro"
+                  done="Copied: paste it into a cell"
+                  text={async () =>
+                    ((await bridge.request("repro", [row.id])) as { code: string }).code
+                  }
+                />
+              )}
+              {traceback && <CopyButton label="Copy traceback" text={() => plainText(traceback)} />}
+              <CopyButton label="Copy id" text={() => row.id} />
+            </>
           )}
         </div>
       </div>
-      <div class="jj-output">
-        {refused && <p>{refused}</p>}
-        {details && <Output row={row} details={details} />}
-        {!details && view.bridge.kernel === "silent" && (
-          <p class="jj-muted">The kernel has the rest.</p>
+      <div class="jj-body" role="tabpanel" aria-label={names[at]} tabIndex={at ? -1 : 0}>
+        {at ? (
+          log.body
+        ) : (
+          <div class="jj-columns">
+            <Facts row={row} details={details} now={bridge.now()} />
+            <div class="jj-outcome">
+              {refused}
+              {row.status === "LOST" && <p>The platform lost it: not your code.</p>}
+              {details && <Outcome {...details} />}
+            </div>
+          </div>
         )}
       </div>
     </div>
   );
 }
 
-function useDetails(row: Row, { bridge }: View): { details: Details | null; refused: string } {
-  const [state, setState] = useState<{ details: Details | null; refused: string }>({
-    details: null,
-    refused: "",
-  });
-  const live = isLive(row.status);
-  useEffect(() => {
-    let gone = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const ask = async (): Promise<void> => {
-      try {
-        const details = (await bridge.request("details", row.id)) as Details;
-        if (!gone) setState({ details, refused: "" });
-      } catch (error) {
-        if (!gone) setState((before) => ({ ...before, refused: (error as Error).message }));
-      }
-      if (!gone && live) timer = setTimeout(ask, REFRESH_MS);
+/** Tell the list how high the drawer is. */
+function useMeasured({ ui }: View): { readonly current: HTMLDivElement | null } {
+  const root = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const element = root.current as HTMLDivElement;
+    const measure = (): void => {
+      const drawerHeight = element.offsetHeight;
+      if (drawerHeight !== ui.now.drawerHeight) ui.set({ drawerHeight });
     };
-    void ask();
-    return () => {
-      gone = true;
-      clearTimeout(timer);
-    };
-  }, [row.id, row.status]);
-  return state;
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return root;
 }
 
-function Facts(props: { row: Row; details: Details | null; now: number }): JSX.Element {
+interface Told {
+  id?: string;
+  details?: Details;
+  refused?: string;
+}
+
+/** A job's details, asked for when it opens and, while it lives, again and again. */
+function useDetails({ id, status }: Row, { bridge }: View): Told {
+  const [told, tell] = useState<Told>({});
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isGone = false;
+    const ask = (): void => {
+      const answer = (told: Told): void => {
+        if (isGone) return;
+        tell({ id, ...told });
+        if (isLive(status)) timer = setTimeout(ask, REFRESH_MS);
+      };
+      bridge.request("details", [id]).then(
+        (details) => answer({ details: details as Details }),
+        (error: Error) => answer({ refused: error.message }),
+      );
+    };
+    ask();
+    return () => {
+      isGone = true;
+      clearTimeout(timer);
+    };
+  }, [id, status]);
+  return told.id === id ? told : {};
+}
+
+/** What is known of a job besides its outcome, as pairs; what is not known is left out. */
+function Facts(props: { row: Row; details: Details | undefined; now: number }): JSX.Element {
   const { row, details, now } = props;
-  const at = (ms: number | null): string | null => (ms === null ? null : clockTime(ms, now));
+  const { request, params, error, submittedFrom, attempts = [] } = details ?? {};
   const code = (text: string | null | undefined): ComponentChildren =>
-    text && <code title={plainText(text)}>{plainText(text)}</code>;
-  const urgency =
-    row.priority && row.priority !== "MEDIUM" && `${row.priority.toLowerCase()} priority`;
-  const facts: [string, ComponentChildren][] = [
-    ["submitted", at(row.createdAt)],
-    ["started", at(row.startedAt)],
-    ["finished", at(row.finishedAt)],
-    ["kind", [row.kind?.toLowerCase(), urgency].filter(Boolean).join(", ")],
-    ["request", row.request !== row.name && code(details?.request ?? row.request)],
-    ["params", code(details?.params)],
-    ["result", code(details?.result)],
-    ["exit code", details?.error?.exitCode],
-    ["signal", details?.error?.signal],
-    ["id", code(row.id)],
-  ];
+    text && <code>{plainText(text)}</code>;
+  const at = (ms: number | null, more: string | null | undefined): ComponentChildren =>
+    ms !== null && [clockTime(ms, now), more && ` · ${more}`];
+  const took = elapsed(row, now);
+  const facts: Record<string, ComponentChildren> = {
+    submitted: at(row.createdAt, submittedFrom),
+    started: at(row.startedAt, ""),
+    ended: at(row.finishedAt, took === null ? "" : `took ${duration(took, true)}`),
+    attempts: attempts.length > 1 && attempts.map(Attempt),
+    [row.kind === "FUNCTION" ? "called as" : "request"]: code(request ?? row.request),
+    params: code(params),
+    tags: row.tags?.join(", "),
+    priority: row.priority !== "MEDIUM" && row.priority?.toLowerCase(),
+    "exit code": !error?.traceback && error?.exitCode,
+    signal: error?.signal,
+    id: code(row.id),
+  };
   return (
-    <dl>
-      {facts
-        .filter(([, value]) => value || value === 0)
-        .map(([term, value]) => (
-          <div key={term}>
-            <dt>{term}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
+    <dl class="jj-facts">
+      {Object.entries(facts).map(
+        ([term, value]) =>
+          (value || value === 0) && (
+            <div key={term}>
+              <dt>{term}</dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+      )}
     </dl>
   );
 }
 
-function Output({ row, details }: { row: Row; details: Details }): JSX.Element {
-  const { error, log } = details;
+function Attempt({
+  id,
+  status,
+  startedAt,
+  finishedAt,
+  error,
+}: Details["attempts"][0]): JSX.Element {
+  return (
+    <div key={id} class="jj-attempt" title={error ?? ""}>
+      <StateIcon status={status} />
+      {STATES[status].word}
+      {startedAt && finishedAt && ` ${duration(finishedAt - startedAt, true)}`}
+      {error && ` · ${error}`}
+    </div>
+  );
+}
+
+/** Why it failed, or what came of it, and its last words. */
+function Outcome({ error, result, log }: Details): JSX.Element {
+  const says = [error?.type, error?.message].filter(Boolean).join(": ");
   return (
     <>
-      {error?.traceback ? (
-        <Traceback text={error.traceback} />
-      ) : (
-        error?.message && <p>{plainText(error.message)}</p>
+      {says && <p class="jj-why">{plainText(says)}</p>}
+      {error?.traceback && <Traceback text={error.traceback} />}
+      {result && <Lines title="Result" text={result} />}
+      {log.length > 0 && (
+        <Lines title="Last lines of its log" text={log.slice(-FEW_LINES).join("\n")} />
       )}
-      {log.length > 0 && error && <p class="jj-muted">Last lines of output</p>}
-      {log.length > 0 && <Log lines={log} />}
-      {log.length === 0 && !error && (
-        <p class="jj-muted">{isLive(row.status) ? "No output yet." : "It printed nothing."}</p>
-      )}
+      {!says && !result && !log.length && <p class="jj-muted">No output yet.</p>}
     </>
   );
 }
 
-/** The last lines of a job's output; it follows the end unless the reader scrolled up. */
-function Log({ lines }: { lines: readonly string[] }): JSX.Element {
-  const box = useRef<HTMLPreElement>(null);
-  const atEnd = useRef(true);
-  useLayoutEffect(() => {
-    if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
-  });
+function Lines({ title, text }: { title: string; text: string }): JSX.Element {
   return (
-    <pre
-      ref={box}
-      class="jj-code jj-log"
-      tabIndex={0}
-      aria-label="Last lines of output"
-      onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
-        atEnd.current = scrollTop + clientHeight >= scrollHeight - 4;
-      }}
-    >
-      {lines.map(plainText).join("\n")}
-    </pre>
+    <>
+      <p class="jj-muted">{title}</p>
+      <pre class="jj-code">{plainText(text)}</pre>
+    </>
   );
 }

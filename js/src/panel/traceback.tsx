@@ -1,48 +1,65 @@
-import { h, type JSX } from "../dom.ts";
+import { Fragment, h, type JSX } from "../dom.ts";
 import { plainText } from "../format.ts";
 
-interface Part {
-  text: string;
-  /** How many frames of libraries these are; 0 for the reader's own code and for all between. */
-  library: number;
+/** One call of a traceback. */
+export interface Frame {
+  path: string;
+  /** The file's name and the line: `clean.py:41`. */
+  place: string;
+  /** The function, as the traceback writes it. */
+  name: string;
+  /** The line of source, when the traceback has it. */
+  source: string;
 }
 
-const FRAME = /^\s*File ["<]?(.+?)[">]?,? line \d+/;
-const LIBRARY = /site-packages|dist-packages|[\\/]lib[\\/]python\d|<frozen |importlib/;
+// As Python writes a frame, and as IPython does: `File ~/clean.py:41, in parse(text)`, `Cell In[3], line 2`.
+const FRAME = /^\s*(?:File "?|(?=Cell In))(.+?)"?(?:, line |:)(\d+)(?:, in (.+))?/;
+const LIBRARY = /(?:site|dist)-packages|[\\/]lib[\\/]python\d|Python\d+[\\/]Lib[\\/]|^<frozen /;
+const MOST_FRAMES = 6;
 
-/** A Python traceback in parts: frames of libraries that follow each other are one. */
-export function partsOf(traceback: string): Part[] {
-  const parts: Part[] = [];
-  let inLibrary = false;
-  for (const line of plainText(traceback).trimEnd().split("\n")) {
-    const path = FRAME.exec(line)?.[1];
-    if (path !== undefined) inLibrary = LIBRARY.test(path);
-    else if (!/^\s/.test(line)) inLibrary = false;
-    const last = parts.at(-1);
-    if (last && last.library > 0 === inLibrary) {
-      last.text += `\n${line}`;
-      if (inLibrary && path !== undefined) last.library += 1;
-    } else parts.push({ text: line, library: Number(inLibrary) });
+/** The calls of the last error in a traceback, the one nearest to the error first. */
+export function framesOf(traceback: string): Frame[] {
+  let frames: Frame[] = [];
+  for (const line of plainText(traceback).split("\n")) {
+    const [, path, number, name = ""] = FRAME.exec(line) ?? [];
+    const frame = frames[0];
+    if (path) {
+      // A function of a notebook has a file of IPython's own.
+      const file = /ipykernel_\d/.test(path) ? "cell" : path.replace(/^.*[\\/]/, "");
+      frames.unshift({ path, place: `${file}:${number}`, name, source: "" });
+    } else if (/^(Traceback|During|The above)/.test(line)) frames = [];
+    // IPython shows lines around the one that it points at.
+    else if (frame && (line[0] === "-" || (line[0] === " " && !frame.source)))
+      frame.source = line.replace(/^-+> ?\d+ /, "").trim();
   }
-  return parts;
+  return frames;
 }
 
-/** A traceback in which the reader's own frames are in sight and those of libraries are folded. */
+export const isLibrary = ({ path }: Frame): boolean => LIBRARY.test(path);
+
+/** A traceback with the reader's own calls on top; all of it, with those of libraries, is folded below. */
 export function Traceback({ text }: { text: string }): JSX.Element {
+  const frames = framesOf(text);
+  const own = frames.filter((frame) => !isLibrary(frame));
+  const count = frames.length - own.length;
   return (
-    <div class="jj-code" tabIndex={0} role="group" aria-label="Traceback">
-      {partsOf(text).map((part, index) =>
-        part.library ? (
-          <details key={index}>
-            <summary>
-              {part.library} library {part.library === 1 ? "frame" : "frames"}
-            </summary>
-            {part.text}
-          </details>
-        ) : (
-          <div key={index}>{part.text}</div>
-        ),
-      )}
-    </div>
+    <>
+      {own.slice(0, MOST_FRAMES).map(({ path, place, name, source }, index) => (
+        <div key={index} class="jj-frame">
+          <code title={path}>{place}</code>
+          {name && <span class="jj-muted"> in {name}</span>}
+          <code class="jj-source">{source}</code>
+        </div>
+      ))}
+      <details>
+        <summary>
+          Whole traceback
+          {count > 0 && ` with ${count} library frame${count > 1 ? "s" : ""}`}
+        </summary>
+        <pre class="jj-code" tabIndex={0} role="group" aria-label="Traceback">
+          {plainText(text).trim()}
+        </pre>
+      </details>
+    </>
   );
 }

@@ -1,0 +1,122 @@
+import { Fragment, h, useEffect, useRef, useState, type JSX } from "../dom.ts";
+import { plainText } from "../format.ts";
+import type { LogLine } from "../types.ts";
+import { CopyButton } from "./copy.tsx";
+import type { View } from "./view.ts";
+
+const MOST_LINES = 2_000;
+
+function addLine(to: HTMLElement, text: string, look: string): void {
+  const line = document.createElement("div");
+  line.textContent = plainText(text) || " ";
+  line.className = look;
+  to.append(line);
+}
+
+/**
+ * A job's output while it comes: what to put into a pane and beside its tabs; `job` is null while nobody looks at it.
+ * Lines are put into the page by hand: drawing the rest again costs nothing, however many there are.
+ */
+export function useLog(
+  job: string | null,
+  { bridge }: View,
+): { tools: JSX.Element; body: JSX.Element } {
+  const box = useRef<HTMLDivElement>(null);
+  const lines = useRef<HTMLDivElement>(null);
+  const [isAway, setAway] = useState(false);
+  const [wraps, setWraps] = useState(true);
+  const [says, say] = useState("");
+  const away = useRef(false);
+  away.current = isAway;
+  const toEnd = (): void => {
+    const frame = box.current as HTMLElement;
+    frame.scrollTop = frame.scrollHeight;
+  };
+
+  useEffect(() => {
+    const into = lines.current;
+    if (job === null || !into) return;
+    let pending: LogLine[] = [];
+    let last = 0;
+    let isSeen = true;
+    let isOver = false;
+    let frame = 0;
+    const draw = (): void => {
+      frame = 0;
+      if (!isSeen) return;
+      for (const { seq, stream, text } of pending) {
+        const missing = seq - last - 1;
+        if (missing > 0) addLine(into, `… lines not shown: ${missing}`, "jj-muted");
+        addLine(into, text, stream === "stderr" ? "jj-err" : "");
+        last = seq;
+      }
+      pending = [];
+      while (into.childElementCount > MOST_LINES) into.firstChild?.remove();
+      say(isOver ? (last ? "ended" : "It printed nothing.") : last ? "" : "No output yet.");
+      if (!away.current) toEnd();
+    };
+    const later = (): void => {
+      frame ||= requestAnimationFrame(draw);
+    };
+    into.replaceChildren();
+    setAway(false);
+    say("Asking the kernel…");
+    const observer = new IntersectionObserver(([entry]) => {
+      isSeen = entry?.isIntersecting ?? true;
+      later();
+    });
+    observer.observe(into.parentElement as Element);
+    const stop = bridge.follow(job, (more, ended) => {
+      pending = [...pending, ...more].slice(-MOST_LINES);
+      isOver = ended;
+      later();
+    });
+    return () => {
+      stop();
+      observer.disconnect();
+      cancelAnimationFrame(frame);
+    };
+  }, [job]);
+
+  return {
+    tools: (
+      <>
+        <button
+          type="button"
+          class="jj-button jj-copy"
+          aria-pressed={wraps}
+          onClick={() => setWraps(!wraps)}
+        >
+          Wrap
+        </button>
+        <CopyButton
+          label="Copy log"
+          text={() => [...(lines.current?.children ?? [])].map((l) => l.textContent).join("\n")}
+        />
+      </>
+    ),
+    body: (
+      <>
+        <div
+          ref={box}
+          class={wraps ? "jj-log jj-wraps" : "jj-log"}
+          role="log"
+          aria-live="off"
+          aria-label="Output"
+          tabIndex={0}
+          onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) =>
+            setAway(scrollTop + clientHeight < scrollHeight - 4)
+          }
+        >
+          <div ref={lines} />
+          <p class="jj-muted">{says}</p>
+        </div>
+        {isAway && (
+          <button type="button" class="jj-button jj-to-end" onClick={toEnd}>
+            ↓ To the end
+          </button>
+        )}
+      </>
+    ),
+  };
+}
