@@ -1,14 +1,15 @@
 import { h, render } from "../src/dom.ts";
 import { describe, expect, test } from "vitest";
-import { COLUMNS, type CellProps } from "../src/columns.tsx";
+import { actWords, COLUMNS, type CellProps } from "../src/columns.tsx";
 import { STATES, STATUSES } from "../src/states.tsx";
 import type { Row, Status } from "../src/types.ts";
+import type { ActState } from "../src/ui_state.ts";
 import { rowOf } from "./rows.ts";
 
 function textOf(key: string, row: Partial<Row>, more: Partial<CellProps> = {}): string {
   const Cell = COLUMNS.find((column) => column.key === key)?.Cell as (props: CellProps) => never;
   const el = document.createElement("div");
-  render(<Cell row={rowOf(row)} now={0} frozen={false} cancel={undefined} {...more} />, el);
+  render(<Cell row={rowOf(row)} now={0} frozen={false} act={undefined} {...more} />, el);
   return el.textContent ?? "";
 }
 
@@ -32,13 +33,41 @@ describe("the words of a row", () => {
   });
 
   test("a click on Cancel outweighs the job's own, until the job has ended", () => {
-    const cancel = { phase: "sent" } as const;
+    const act = { verb: "cancel", phase: "sent" } as const;
 
-    expect(textOf("work", { status: "RUNNING", message: "reading" }, { cancel })).toBe(
-      "cancelling…",
-    );
-    expect(textOf("work", { status: "SUCCEEDED" }, { cancel })).toBe("succeeded");
+    expect(textOf("work", { status: "RUNNING", message: "reading" }, { act })).toBe("cancelling…");
+    expect(textOf("work", { status: "SUCCEEDED" }, { act })).toBe("succeeded");
   });
+});
+
+describe("the name", () => {
+  test("has tags beside it, and which attempt this is", () => {
+    const row = { name: "train", tags: ["gpu", "night"], attempt: 2 };
+
+    expect(textOf("name", row)).toBe("train2nd attemptgpunight");
+    expect(textOf("name", { ...row, tags: null, attempt: 1 })).toBe("train");
+  });
+
+  test.each([
+    [3, "3rd"],
+    [4, "4th"],
+    [11, "11th"],
+    [21, "21st"],
+    [112, "112th"],
+  ])("counts attempts as people do: %i is the %s", (attempt, nth) => {
+    expect(textOf("name", { name: "a", attempt })).toBe(`a${nth} attempt`);
+  });
+});
+
+test.each<[ActState, number, string]>([
+  [{ verb: "cancel", phase: "sent" }, 1, "cancelling…"],
+  [{ verb: "retry", phase: "sent" }, 1200, "retrying 1,200…"],
+  [{ verb: "cancel", phase: "waiting" }, 1, "kernel is busy, cancel is waiting"],
+  [{ verb: "retry", phase: "waiting" }, 37, "kernel is busy, retry of 37 is waiting"],
+  [{ verb: "retry", phase: "refused", why: "No." }, 1, "Not retried: No."],
+  [{ verb: "cancel", phase: "refused", why: "No." }, 2, "2 not cancelled: No."],
+])("what came of %o for %i is said as %s", (act, count, words) => {
+  expect(actWords(act, count)).toBe(words);
 });
 
 describe("the time", () => {

@@ -1,70 +1,93 @@
 import { h, type JSX } from "../dom.ts";
-import { clockTime, grouped } from "../format.ts";
+import { clockTime, grouped, isLive } from "../format.ts";
 import { secondsToRetry } from "../presence.ts";
 import { StateIcon, STATES, STATUSES } from "../states.tsx";
-import type { Counts } from "../types.ts";
+import type { Status } from "../types.ts";
+import { Button } from "./asking.tsx";
+import { NotifyButton } from "./notify.tsx";
 import type { PartProps } from "./view.ts";
 
 /** The one line that tells the truth, also when the panel is collapsed. */
 export function Header({ view, moment }: PartProps): JSX.Element {
   const { ui, bridge } = view;
   const { collapsed } = ui.now;
-  const does = collapsed ? "Show the jobs" : "Show only this line";
+  const says = collapsed ? "Show the jobs" : "Show only this line";
   return (
     <div class="jj-header">
       <span class="jj-title">Jobs</span>
-      <CountList counts={bridge.store.counts} />
+      <Chips view={view} moment={moment} />
       {bridge.backend && <span class="jj-backend">{bridge.backend}</span>}
       <Connection view={view} moment={moment} />
-      <button
-        type="button"
-        class="jj-glyph-button jj-chevron"
+      <NotifyButton view={view} />
+      <Button
+        kind="glyph-button jj-chevron"
         aria-expanded={!collapsed}
-        aria-label={does}
-        title={does}
-        onClick={() => ui.set({ collapsed: !collapsed })}
+        aria-label={says}
+        title={says}
+        does={() => ui.set({ collapsed: !collapsed })}
       />
     </div>
   );
 }
 
 // So many kinds of states leave room for their words: in any panel, in a narrow one.
-const ROOM = 6;
+const ROOM = 5;
 const LITTLE_ROOM = 3;
 
-function CountList({ counts }: { counts: Readonly<Counts> }): JSX.Element {
-  const there = STATUSES.filter((status) => counts[status]);
-  if (there.length === 0) return <span class="jj-counts jj-muted">none yet</span>;
+/** How many jobs are in which state; a press shows only those, another one all again. */
+function Chips({ view: { ui, bridge }, moment: { presence } }: PartProps): JSX.Element {
+  const { counts } = bridge.store;
+  const { statuses } = ui.now.choice;
+  const there = STATUSES.filter((status) => counts[status] || statuses.has(status));
   const room = there.length > ROOM ? "jj-crowded" : there.length > LITTLE_ROOM ? "jj-many" : "";
+  const press = (status: Status): void => {
+    const chosen = new Set(statuses);
+    if (!chosen.delete(status)) chosen.add(status);
+    ui.choose({ statuses: chosen });
+    ui.set({ collapsed: false });
+  };
   return (
-    <ul class={`jj-counts ${room}`}>
+    <div class={`jj-counts ${room}`} role="group" aria-label="Show only">
+      {!there.length && <span class="jj-muted">none yet</span>}
       {there.map((status) => {
         const count = grouped(counts[status] ?? 0);
-        const { word } = STATES[status];
+        const word = STATES[status].word + (presence.frozen && isLive(status) ? "?" : "");
         return (
-          <li key={status} title={`${count} ${word}`}>
+          <Button
+            key={status}
+            kind="chip"
+            aria-pressed={statuses.has(status)}
+            aria-label={`${count} ${word}`}
+            title={`${count} ${word}`}
+            does={() => press(status)}
+          >
             <StateIcon status={status} pulse />
             <b>{count}</b> <span class="jj-word">{word}</span>
-          </li>
+          </Button>
         );
       })}
-    </ul>
+    </div>
   );
 }
 
 function Connection({ view: { bridge }, moment: { presence, wall } }: PartProps): JSX.Element {
-  const { connection } = bridge;
+  const { connection, waiting } = bridge;
+  let { word, tone } = presence;
   let more = "";
   if (presence.kind === "reconnecting") {
     const wait = secondsToRetry(connection, wall);
     more = `try ${connection.attempt}${wait ? `, next in ${wait}s` : ""}`;
-  } else if (presence.kind === "silent" && bridge.asOf) {
-    more = `as of ${clockTime(bridge.asOf, Date.now(), false)}`;
+  } else if (presence.kind === "silent") {
+    if (bridge.asOf) more = `as of ${clockTime(bridge.asOf, Date.now(), false)}`;
+  } else if (waiting) {
+    word = "kernel busy";
+    tone = "wait";
+    more = waiting > 1 ? `${waiting} clicks wait` : "1 click waits";
   }
   return (
-    <span class={`jj-presence jj-p-${presence.tone}`} title={connection.detail}>
+    <span class={`jj-presence jj-p-${tone}`} title={connection.detail}>
       <i aria-hidden="true" />
-      {presence.word}
+      {word}
       {more && <span class="jj-more"> · {more}</span>}
     </span>
   );

@@ -1,70 +1,111 @@
-/** The keyboard of the list. A key that is handled stops here, else the notebook would act on it too. */
+/** The keyboard of the panel. A key that is handled stops here, else the notebook would act on it too. */
 
+import { isFailure } from "../format.ts";
 import { rowTop } from "../order.ts";
-import { canCancel } from "./cancel.tsx";
+import { STATUSES } from "../states.tsx";
+import type { Verb } from "../types.ts";
+import { begin, verbOf } from "./asking.tsx";
 import { copyText } from "./copy.tsx";
-import type { View } from "./view.ts";
+import { idsFor, toggleGroup, verbsOf } from "./group.tsx";
+import { MOST_ROWS } from "./list.tsx";
+import { GROUPINGS, showAll } from "./toolbar.tsx";
+import type { LinesProps } from "./view.ts";
 
-type OnKey = (view: View, list: HTMLElement) => void;
+// A button, a field or a scrolling text that has the keyboard does these by itself.
+const NATIVE = /^(Enter| |Arrow.*|Home|End|Page.*)$/;
 
-const ON_ROW: Readonly<Record<string, OnKey>> = {
-  ArrowDown: (view, list) => move(view, list, (index) => index + 1),
-  ArrowUp: (view, list) => move(view, list, (index) => index - 1),
-  Home: (view, list) => move(view, list, () => 0),
-  End: (view, list) => move(view, list, (_, last) => last),
-  Enter: ({ ui }) => ui.now.focused !== null && ui.toggleOpen(ui.now.focused),
-  Escape: leave,
-  x: ask,
-  c: ({ ui }) => ui.now.focused !== null && void copyText(ui.now.focused).catch(() => undefined),
-};
-
-// Inside an open row a button or a scrolling text has the keyboard: these are for it, by itself.
-const NATIVE: ReadonlySet<string> = new Set(
-  "Enter, ,ArrowUp,ArrowDown,ArrowLeft,ArrowRight,Home,End,PageUp,PageDown".split(","),
-);
-
-export function onGridKey(event: KeyboardEvent & { currentTarget: HTMLElement }, view: View): void {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const target = event.target as HTMLElement;
-  const onRow = target === event.currentTarget || target.dataset.id !== undefined;
-  if (!onRow && event.key !== "Escape") {
-    if (NATIVE.has(event.key)) event.stopPropagation();
-    return;
-  }
-  const act = ON_ROW[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  const { asking, open } = view.ui.now;
-  if (!act || (event.key === "Escape" && asking === null && open === null)) return;
-  event.stopPropagation();
-  event.preventDefault();
-  act(view, event.currentTarget);
-}
-
-function leave({ ui }: View): void {
-  ui.set(ui.now.asking === null ? { open: null } : { asking: null });
-  ui.set({ wantsFocus: true });
-}
-
-function ask(view: View): void {
+export function onKey(
+  event: KeyboardEvent & { currentTarget: HTMLElement },
+  { view, outline }: Pick<LinesProps, "view" | "outline">,
+): void {
   const { ui, bridge } = view;
-  const row = ui.now.focused === null ? undefined : bridge.store.get(ui.now.focused);
-  if (row && canCancel(view, row)) ui.set({ asking: row.id });
-}
+  const { asking, help, open, focused, choice, rowHeight, drawerHeight } = ui.now;
+  const { currentTarget: root, ctrlKey, metaKey, altKey, shiftKey } = event;
+  // With these it is the notebook's: Shift+Enter runs the cell.
+  if (ctrlKey || metaKey || altKey || (shiftKey && event.key.length > 1)) return;
+  const key = event.key.length > 1 ? event.key : event.key.toLowerCase();
+  const target = event.target as HTMLElement;
+  const list = root.querySelector<HTMLElement>(".jj-list");
+  const search = root.querySelector<HTMLInputElement>("input");
+  const isField = target.matches("input, select, textarea");
+  const isLine = target.dataset.key !== undefined || target === list;
+  const at = focused === null ? -1 : outline.indexOf(focused);
+  const line = at < 0 ? null : outline.lineAt(at);
+  const job = line?.kind === "job" ? line : null;
+  const group = line && line.kind !== "job" ? line.group : null;
 
-function move(view: View, list: HTMLElement, to: (index: number, last: number) => number): void {
-  const { store } = view.bridge;
-  const { focused, open, rowHeight, drawerHeight } = view.ui.now;
-  const last = store.size - 1;
-  const from = focused === null ? -1 : store.indexOf(focused);
-  const index = Math.min(last, Math.max(0, to(from, last)));
-  const openIndex = open === null ? -1 : store.indexOf(open);
-  const top = rowTop(index, { rowHeight, openIndex, drawerHeight });
-  if (top < list.scrollTop) list.scrollTop = top;
-  else if (top + rowHeight > list.scrollTop + list.clientHeight) {
-    list.scrollTop = top + rowHeight - list.clientHeight;
-  }
-  view.ui.set({
-    scrollTop: list.scrollTop,
-    focused: store.at(index)?.id ?? null,
-    wantsFocus: true,
-  });
+  const go = (to: number): void => {
+    const index = Math.max(0, Math.min(to, outline.count - 1));
+    if (!list || !outline.count) return;
+    const openIndex = open === null ? -1 : outline.indexOf(open);
+    const top = rowTop(index, { rowHeight, openIndex, drawerHeight });
+    const most = top + rowHeight - list.clientHeight;
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (most > list.scrollTop) list.scrollTop = most;
+    const { scrollTop } = list;
+    ui.set({ scrollTop, focused: outline.lineAt(index).key, wantsFocus: true });
+  };
+  const toggle = (): void => {
+    if (group) toggleGroup(view, group);
+    else if (job) ui.toggleOpen(job.key);
+  };
+  const isOpen = group ? choice.unfolded.has(group.key) : job?.key === open;
+  const act = (verb: Verb): void => {
+    if (job && verbOf(view, job.row) === verb) begin(view, verb, [job.id], job.key);
+    if (group && verbsOf(view, group).includes(verb))
+      begin(view, verb, idsFor(view, group, verb), group.key);
+  };
+  const parent = (): void => {
+    let above = at;
+    while (job?.depth && outline.lineAt(above).kind === "job") above -= 1;
+    go(above);
+  };
+  const onLine: Readonly<Record<string, () => unknown>> = {
+    ArrowDown: () => go(at + 1),
+    ArrowUp: () => go(at - 1),
+    PageDown: () => go(at + MOST_ROWS - 1),
+    PageUp: () => go(at - MOST_ROWS + 1),
+    Home: () => go(0),
+    End: () => go(Infinity),
+    Enter: toggle,
+    " ": toggle,
+    ArrowRight: () => isOpen || toggle(),
+    ArrowLeft: () => (isOpen ? toggle() : parent()),
+    x: () => act("cancel"),
+    r: () => act("retry"),
+    c: () => job && copyText(job.id).catch(() => undefined),
+    l: () => {
+      if (group && !isOpen) toggle();
+      if (line) ui.set({ open: line.key, tab: "log", asking: null });
+    },
+  };
+  const anywhere: typeof onLine = {
+    "/": () => (search ? search.focus() : false),
+    f: () => {
+      const there = STATUSES.filter((status) => isFailure(status) && bridge.store.counts[status]);
+      const isChosen = there.join() === STATUSES.filter((s) => choice.statuses.has(s)).join();
+      ui.choose({ statuses: new Set(isChosen ? [] : there) });
+    },
+    a: () => showAll(view),
+    g: () => {
+      const now = GROUPINGS.findIndex(([grouping]) => grouping === outline.groupedBy);
+      ui.choose({ groupBy: GROUPINGS[(now + 1) % GROUPINGS.length]?.[0] ?? null });
+    },
+    "?": () => ui.set({ help: !help }),
+  };
+  // From what came last to what was there before; nothing left: the key is the notebook's.
+  const leave = (): unknown => {
+    if (asking) ui.set({ asking: null });
+    else if (help) ui.set({ help: false });
+    else if (target !== search && open !== null) ui.set({ open: null });
+    else if (target === search || choice.query) ui.choose({ query: "" });
+    else return false;
+    ui.set({ wantsFocus: true });
+  };
+
+  const does =
+    key === "Escape" ? leave : (isLine && onLine[key]) || (isField ? undefined : anywhere[key]);
+  if (does && does() !== false) event.preventDefault();
+  else if (!isField && (isLine || !NATIVE.test(key))) return;
+  event.stopPropagation();
 }

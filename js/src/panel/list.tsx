@@ -1,70 +1,134 @@
 import { Fragment, h, useLayoutEffect, useRef, type JSX } from "../dom.ts";
 import { COLUMNS } from "../columns.tsx";
 import { grouped, isLive } from "../format.ts";
-import { rowTop, sliceOf, type Geometry } from "../order.ts";
-import { canCancel } from "./cancel.tsx";
-import { onGridKey } from "./keys.ts";
+import { rowTop, sliceOf } from "../order.ts";
+import { Button, verbOf } from "./asking.tsx";
+import { GroupView } from "./group.tsx";
 import { RowView } from "./row.tsx";
-import type { PartProps, View } from "./view.ts";
+import { showAll } from "./toolbar.tsx";
+import type { LinesProps, View } from "./view.ts";
 
-const MOST_ROWS = 8;
+export const MOST_ROWS = 8;
+/** The list is drawn again when it was scrolled by so many rows; what is drawn around those in sight is more. */
+const STEP = 3;
 
-/** The jobs, trouble first; however many there are, only the rows in sight and a few more are in the page. */
-export function List({ view, moment }: PartProps): JSX.Element {
+/** The lines, trouble first; however many there are, only those in sight and a few more are in the page. */
+export function List(props: LinesProps & { heads: boolean }): JSX.Element {
+  const { view, outline, moment, heads } = props;
   const { ui, bridge } = view;
   const { store } = bridge;
-  const { open, asking, focused, cancels, rowHeight, scrollTop } = ui.now;
+  const { open, asking, focused, wantsFocus, acts, rowHeight, scrollTop, choice } = ui.now;
+  const { count } = outline;
   const box = useRef<HTMLDivElement>(null);
+  /** As it was drawn before. */
+  const held = useRef({ choice, rows: 0, id: "", top: 0 });
 
-  const openIndex = open === null ? -1 : store.indexOf(open);
+  // The list grows with its lines. It shrinks only where the reader folds, groups or sorts.
+  const was = held.current.choice;
+  const isRefined = was.query !== choice.query || was.statuses !== choice.statuses;
+  const least = was === choice || isRefined ? held.current.rows : 0;
+  const rows = Math.min(MOST_ROWS, Math.max(count, least));
+
+  const openIndex = open === null ? -1 : outline.indexOf(open);
   const drawerHeight = openIndex < 0 ? 0 : ui.now.drawerHeight;
-  const height = Math.min(store.size, MOST_ROWS) * rowHeight + drawerHeight;
-  const geometry = { scrollTop, height, rowHeight, count: store.size, openIndex, drawerHeight };
-  const slice = sliceOf(geometry);
-  const isLong = store.size > MOST_ROWS;
-  const below = scrollTop + height < slice.total;
-  const rows = store.slice(slice.first, slice.last);
-  const reachable = (rows.find((row) => row.id === focused) ?? rows[0])?.id;
+  const height = rows * rowHeight + drawerHeight;
+  const geometry = { scrollTop, height, rowHeight, count, openIndex, drawerHeight };
+  const { first, last, offset, total } = sliceOf(geometry);
+  const below = scrollTop + height < total;
+  const lines = outline.slice(first, last);
+  const reachable = (lines.find(({ key }) => key === focused) ?? lines[0])?.key;
+  const hadFocus = hasFocus(box.current);
 
-  useRowHeight(box, view);
-  useSteadyRow(box, view, geometry);
-  useKeptFocus(box, view);
+  useLayoutEffect(() => {
+    const list = box.current as HTMLDivElement;
+    // What was asked for begins at its beginning; else the open line, or the one with the keyboard, stays in its place.
+    if (was !== choice && was.unfolded === choice.unfolded) list.scrollTop = 0;
+    const id = (openIndex < 0 ? hasFocus(list) && focused : open) || "";
+    const index = id ? outline.indexOf(id) : -1;
+    const top = rowTop(index, geometry);
+    const by = top - held.current.top;
+    const wasInSight = top - by >= list.scrollTop && top - by < list.scrollTop + height;
+    if (by && id && id === held.current.id && wasInSight) list.scrollTop += by;
+    held.current = { choice, rows, id: index < 0 ? "" : id, top };
+    // The keyboard goes to the line that asks for it, and back to its line when the element that had it goes.
+    if (wantsFocus) ui.set({ wantsFocus: false });
+    if (wantsFocus || (hadFocus && !hasFocus(list))) {
+      const drawn = [...list.querySelectorAll<HTMLElement>("[data-key]")];
+      const line = drawn.find(({ dataset }) => dataset.key === focused) ?? list;
+      line.focus({ preventScroll: true });
+    }
+  });
+
+  // The style sheet decides how high a row is: it folds rows into two lines where the panel is narrow.
+  useLayoutEffect(() => {
+    const list = box.current as HTMLDivElement;
+    list.scrollTop = scrollTop;
+    const observer = new ResizeObserver(() => {
+      const rowHeight = parseFloat(getComputedStyle(list).getPropertyValue("--jj-row"));
+      if (rowHeight > 0 && rowHeight !== ui.now.rowHeight) ui.set({ rowHeight });
+    });
+    observer.observe(list);
+    return () => observer.disconnect();
+  }, []);
 
   return (
     <>
       <div
-        ref={box}
-        class={`jj-list${isLong ? " jj-long" : ""}${isLong && below ? " jj-below" : ""}`}
-        role="grid"
-        aria-label="Jobs, trouble first"
-        aria-rowcount={store.total}
+        role="treegrid"
+        aria-label="Jobs"
+        aria-rowcount={count + store.total - store.size + Number(heads)}
         aria-colcount={COLUMNS.length + 1}
-        tabIndex={-1}
-        style={{ height: `${height}px` }}
-        onScroll={(event) => ui.set({ scrollTop: event.currentTarget.scrollTop })}
-        onKeyDown={(event) => onGridKey(event, view)}
       >
+        {heads && <Heads view={view} />}
         <div
-          role="presentation"
-          style={{ height: `${slice.total}px`, paddingTop: `${slice.offset}px` }}
+          ref={box}
+          class={below ? "jj-list jj-below" : "jj-list"}
+          role="rowgroup"
+          tabIndex={-1}
+          style={{ height: `${count ? height : 0}px` }}
+          onScroll={({ currentTarget: { scrollTop: at } }) => {
+            const far = Math.abs(at - ui.now.scrollTop) >= STEP * rowHeight;
+            if (far || at + height < total !== below) ui.set({ scrollTop: at });
+          }}
         >
-          {rows.map((row, index) => (
-            <RowView
-              key={row.id}
-              row={row}
-              view={view}
-              index={slice.first + index}
-              open={row.id === open}
-              asking={row.id === asking}
-              cancel={cancels.get(row.id)}
-              cancellable={canCancel(view, row)}
-              reachable={row.id === reachable}
-              now={isLive(row.status) ? moment.now : 0}
-              frozen={moment.presence.frozen}
-            />
-          ))}
+          <div role="presentation" style={{ height: `${total}px`, paddingTop: `${offset}px` }}>
+            {lines.map((line, place) => {
+              const { key } = line;
+              const common = {
+                key,
+                view,
+                id: key,
+                index: first + place + 1 + Number(heads),
+                open: key === open,
+                asking: asking?.key === key,
+                reachable: key === reachable,
+              };
+              if (line.kind !== "job") {
+                const fold = !choice.unfolded.has(key);
+                return <GroupView {...common} group={line.group} fold={fold} acts={acts} />;
+              }
+              const { row } = line;
+              return (
+                <RowView
+                  {...common}
+                  row={row}
+                  level={line.depth + 1}
+                  frozen={moment.presence.frozen}
+                  act={acts.get(row.id)}
+                  verb={verbOf(view, row)}
+                  now={isLive(row.status) ? moment.now : 0}
+                />
+              );
+            })}
+          </div>
         </div>
       </div>
+      {!count && store.size > 0 && (
+        <p class="jj-none" style={{ height: `${height}px` }}>
+          No job matches.
+          <Button does={() => showAll(view)}>Show all</Button>
+        </p>
+      )}
       {store.size < store.total && (
         <p class="jj-foot">
           {grouped(store.size)} of {grouped(store.total)} jobs
@@ -74,60 +138,36 @@ export function List({ view, moment }: PartProps): JSX.Element {
   );
 }
 
-type Box = { readonly current: HTMLDivElement | null };
-
-/** Take the height of a row from the style sheet, which folds rows into two lines where the panel is narrow. */
-function useRowHeight(box: Box, { ui }: View): void {
-  useLayoutEffect(() => {
-    const list = box.current as HTMLDivElement;
-    const measure = (): void => {
-      const rowHeight = parseFloat(getComputedStyle(list).getPropertyValue("--jj-row"));
-      if (rowHeight > 0 && rowHeight !== ui.now.rowHeight) ui.set({ rowHeight });
-    };
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(list);
-    return () => observer.disconnect();
-  }, []);
+/** The columns' titles; a press sorts: down, up, trouble first again. */
+function Heads({ view: { ui } }: { view: View }): JSX.Element {
+  const { sort } = ui.now.choice;
+  return (
+    <div class="jj-line jj-heads" role="row" aria-rowindex={1}>
+      {COLUMNS.map(({ key, title }) => {
+        const down = sort?.key === key ? sort.down : null;
+        return (
+          <div
+            key={key}
+            class={`jj-cell jj-c-${key}`}
+            role="columnheader"
+            aria-sort={down === null ? "none" : down ? "descending" : "ascending"}
+          >
+            <Button
+              kind="sort"
+              title={`Sort by ${title.toLowerCase()}`}
+              does={() => ui.choose({ sort: down === false ? null : { key, down: !down } })}
+            >
+              <span>{title}</span>
+            </Button>
+          </div>
+        );
+      })}
+      <div class="jj-cell" role="columnheader">
+        <span class="jj-hidden">Actions</span>
+      </div>
+    </div>
+  );
 }
 
-/** Keep the open row, else the one with the keyboard, where it is in sight while others move past it. */
-function useSteadyRow(box: Box, { ui, bridge }: View, geometry: Geometry): void {
-  const held = useRef<{ id: string; top: number } | null>(null);
-  useLayoutEffect(() => {
-    const list = box.current as HTMLDivElement;
-    const id = ui.now.open ?? (list.contains(activeElement(list)) ? ui.now.focused : null);
-    const index = id === null ? -1 : bridge.store.indexOf(id);
-    if (id === null || index < 0) {
-      held.current = null;
-      return;
-    }
-    const top = rowTop(index, geometry);
-    const before = held.current;
-    held.current = { id, top };
-    if (before?.id !== id || before.top === top) return;
-    const wasInSight =
-      before.top >= list.scrollTop && before.top < list.scrollTop + geometry.height;
-    if (wasInSight) list.scrollTop += top - before.top;
-  });
-}
-
-/** Give the keyboard to the row that asks for it, and back to its row when the element that had it goes. */
-function useKeptFocus(box: Box, { ui }: View): void {
-  const { wantsFocus, focused } = ui.now;
-  const list = box.current;
-  const had = list !== null && list.contains(activeElement(list));
-  useLayoutEffect(() => {
-    const now = box.current as HTMLDivElement;
-    if (wantsFocus) ui.set({ wantsFocus: false });
-    if (wantsFocus || (had && !now.contains(activeElement(now)))) focusRow(now, focused);
-  });
-}
-
-const activeElement = (inside: Element): Element | null =>
-  (inside.getRootNode() as Document | ShadowRoot).activeElement;
-
-function focusRow(list: HTMLElement, id: string | null): void {
-  const rows = [...list.querySelectorAll<HTMLElement>("[data-id]")];
-  (rows.find((row) => row.dataset.id === id) ?? list).focus({ preventScroll: true });
-}
+const hasFocus = (inside: Element | null): boolean =>
+  inside !== null && inside.contains((inside.getRootNode() as Document | ShadowRoot).activeElement);

@@ -1,10 +1,15 @@
 import { Fragment, h, useEffect, useRef, useState, type JSX } from "../dom.ts";
+import { ALL } from "../choice.ts";
+import { Outline } from "../outline.ts";
 import { Announcer } from "./announcer.tsx";
 import { Empty } from "./empty.tsx";
 import { Header } from "./header.tsx";
-import { List } from "./list.tsx";
+import { Help } from "./help.tsx";
+import { onKey } from "./keys.ts";
+import { List, MOST_ROWS } from "./list.tsx";
 import { Notice } from "./notice.tsx";
 import { Strip } from "./strip.tsx";
+import { Toolbar } from "./toolbar.tsx";
 import { momentOf, type View } from "./view.ts";
 
 /** The whole panel of one view. */
@@ -13,19 +18,36 @@ export function Panel({ view }: { view: View }): JSX.Element {
   const moment = momentOf(view);
   const { bridge, ui } = view;
   const { store, connection } = bridge;
+  const { collapsed, choice } = ui.now;
   const { frozen } = moment.presence;
   const counting = frozen ? connection.retryAt !== null : store.liveCount > 0;
   useDrawing(root, view, counting);
 
+  const made = useRef<Outline | null>(null);
+  const outline = (made.current ??= new Outline(store));
+  useEffect(() => () => outline.close(), []);
+  outline.set(choice);
+  outline.update();
+
+  const tools = useRef(false);
+  tools.current ||= store.total > MOST_ROWS || choice !== ALL;
+  const parts = { view, moment, outline };
   const isEmpty = store.total === 0;
   return (
-    <section ref={root} class={frozen ? "jj-root jj-frozen" : "jj-root"} aria-label="Jobs">
+    <section
+      ref={root}
+      class={frozen ? "jj-root jj-frozen" : "jj-root"}
+      aria-label="Jobs"
+      onKeyDown={(event) => onKey(event, parts)}
+    >
       <Header view={view} moment={moment} />
       <Strip counts={store.counts} />
-      {!ui.now.collapsed && (
+      {!collapsed && (
         <>
           <Notice view={view} moment={moment} />
-          {!isEmpty && <List view={view} moment={moment} />}
+          <Help view={view} />
+          {!isEmpty && tools.current && <Toolbar {...parts} />}
+          {!isEmpty && <List {...parts} heads={tools.current} />}
           {isEmpty && !frozen && <Empty />}
         </>
       )}

@@ -1,74 +1,126 @@
-import { h, memo, type JSX } from "../dom.ts";
+import { Fragment, h, memo, type ComponentChildren, type JSX } from "../dom.ts";
 import { COLUMNS, type CellProps } from "../columns.tsx";
-import { label } from "../format.ts";
-import { Confirm } from "./cancel.tsx";
+import { label, oneLine } from "../format.ts";
+import { Icon } from "../states.tsx";
+import type { Verb } from "../types.ts";
+import { begin, Button, Confirm } from "./asking.tsx";
 import { Drawer } from "./drawer.tsx";
 import type { View } from "./view.ts";
 
-interface RowProps extends CellProps {
+/** What every line of the list is drawn from. */
+export interface LineProps {
   view: View;
+  /** The line's key: the job's id, or the group's. */
+  id: string;
+  /** Its number in the grid, from 1. */
   index: number;
+  /** Whether something stands below it. */
   open: boolean;
   asking: boolean;
-  cancellable: boolean;
-  /** Whether Tab reaches this row; only one does. */
+  /** Whether Tab reaches this line; only one does. */
   reachable: boolean;
 }
 
-/** One job: a line of columns, and its details below when it is open. Drawn again only when its own facts change. */
-export const RowView = memo((props: RowProps): JSX.Element => {
-  const { row, view, index, open, asking, cancellable, reachable } = props;
+const MARKS: Readonly<Record<Verb, readonly [string, string]>> = {
+  cancel: ["Cancel", "M4.5 4.5l7 7M11.5 4.5l-7 7"],
+  retry: ["Retry", "M12.6 9.3A4.8 4.8 0 1 1 11.6 4.8L13 6.2M13 2.9v3.3H9.7"],
+};
+
+/** The frame of a line: its place in the grid, its cells, what can be done, and what stands below it. */
+export function Line(
+  props: LineProps & {
+    kind: string;
+    level: number;
+    expanded: boolean;
+    /** What the question and the buttons are about. */
+    what: string;
+    cells: [string, ComponentChildren][];
+    verbs: Verb[];
+    idsFor(verb: Verb): string[];
+    press(): void;
+    below: ComponentChildren;
+    children?: ComponentChildren;
+  },
+): JSX.Element {
+  const { view, id, asking, level, what, press } = props;
   const { ui } = view;
+  const tabIndex = props.reachable ? 0 : -1;
   return (
     <div
-      class={open ? "jj-row jj-open" : "jj-row"}
+      class={`jj-row jj-l${level}${props.open ? " jj-open" : ""}`}
       role="row"
-      data-id={row.id}
-      aria-rowindex={index + 1}
-      aria-expanded={open}
-      tabIndex={reachable ? 0 : -1}
-      onFocusIn={() => ui.now.focused !== row.id && ui.set({ focused: row.id })}
+      data-key={id}
+      aria-rowindex={props.index}
+      aria-level={level}
+      aria-expanded={props.expanded}
+      tabIndex={tabIndex}
+      onFocusIn={() => ui.now.focused !== id && ui.set({ focused: id })}
     >
-      <div
-        class={asking ? "jj-line jj-asking" : "jj-line"}
-        onClick={() => !asking && ui.toggleOpen(row.id)}
-      >
-        {COLUMNS.slice(0, asking ? 2 : undefined).map(({ key, Cell }) => (
+      <div class={`jj-line${props.kind}`} onClick={() => asking || press()}>
+        {props.cells.slice(0, asking ? 2 : 4).map(([key, content]) => (
           <div key={key} class={`jj-cell jj-c-${key}`} role="gridcell">
-            <Cell {...props} />
+            {content}
           </div>
         ))}
-        {asking ? (
-          <Confirm row={row} view={view} />
-        ) : (
-          <div class="jj-cell jj-c-actions" role="gridcell">
-            {cancellable && (
-              <button
-                type="button"
-                class="jj-glyph-button jj-cross"
-                tabIndex={-1}
-                title="Cancel (X)"
-                aria-label={`Cancel ${label(row)}`}
-                onClick={(event) => {
-                  event.stopPropagation();
-                  ui.set({ asking: row.id });
-                }}
-              >
-                ×
-              </button>
-            )}
-            <button
-              type="button"
-              class="jj-glyph-button jj-chevron"
-              tabIndex={-1}
-              title={open ? "Close (Esc)" : "Details (Enter)"}
-              aria-label={`Details of ${label(row)}`}
-              aria-expanded={open}
-            />
-          </div>
-        )}
+        <div class={`jj-cell jj-${asking ? "confirm" : "c-actions"}`} role="gridcell">
+          {asking ? (
+            <Confirm view={view} what={what} />
+          ) : (
+            <>
+              {props.verbs.map((verb) => (
+                <Button
+                  key={verb}
+                  kind="glyph-button"
+                  tabIndex={tabIndex}
+                  title={MARKS[verb][0]}
+                  aria-label={`${MARKS[verb][0]} ${what}`}
+                  does={() => begin(view, verb, props.idsFor(verb), id)}
+                >
+                  <Icon kind="jj-mark">
+                    <path d={MARKS[verb][1]} />
+                  </Icon>
+                </Button>
+              ))}
+              {props.children}
+            </>
+          )}
+        </div>
       </div>
-      {open && <Drawer row={row} view={view} />}
+      {props.below}
     </div>
+  );
+}
+
+export interface RowProps extends CellProps, LineProps {
+  level: number;
+  verb: Verb | null;
+}
+
+/** One job. Drawn again only when its own facts change. */
+export const RowView = memo((props: RowProps): JSX.Element => {
+  const { id, row, view, open, verb } = props;
+  const what = oneLine(label(row));
+  const press = (): void => view.ui.toggleOpen(id);
+  return (
+    <Line
+      {...props}
+      kind=""
+      expanded={open}
+      what={what}
+      cells={COLUMNS.map(({ key, Cell }) => [key, <Cell {...props} />])}
+      verbs={verb ? [verb] : []}
+      idsFor={() => [row.id]}
+      press={press}
+      below={open && <Drawer row={row} view={view} />}
+    >
+      <Button
+        kind="glyph-button jj-chevron"
+        tabIndex={props.reachable ? 0 : -1}
+        title="Details"
+        aria-label={`Details of ${what}`}
+        aria-expanded={open}
+        does={press}
+      />
+    </Line>
   );
 });

@@ -14,14 +14,14 @@ const FROM_LEFT: readonly Status[] = [
   "QUEUED",
 ];
 
-/** Six pixels that show how all jobs share out among the states. The header says the same in words. */
+/** A few pixels that show how jobs share out among the states. Numbers beside it say the same. */
 export function Strip({ counts }: { counts: Readonly<Counts> }): JSX.Element {
   return (
-    <div class="jj-strip" aria-hidden="true">
+    <span class="jj-strip" aria-hidden="true">
       {FROM_LEFT.map((status) => {
         const flexGrow = counts[status];
-        return flexGrow && <span key={status} class={STATES[status].token} style={{ flexGrow }} />;
+        return flexGrow && <i key={status} class={STATES[status].token} style={{ flexGrow }} />;
       })}
-    </div>
+    </span>
   );
 }

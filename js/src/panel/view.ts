@@ -1,4 +1,5 @@
 import type { Bridge } from "../bridge.ts";
+import type { Outline } from "../outline.ts";
 import { presenceOf, type Presence } from "../presence.ts";
 import type { UiState } from "../ui_state.ts";
 
@@ -20,6 +21,11 @@ export interface Moment {
 export interface PartProps {
   view: View;
   moment: Moment;
+}
+
+/** For the parts that show the lines. */
+export interface LinesProps extends PartProps {
+  outline: Outline;
 }
 
 export function momentOf({ bridge }: View): Moment {

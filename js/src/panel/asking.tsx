@@ -1,0 +1,104 @@
+/** Acting on jobs: what may be done, the question before it, and what came of it. */
+
+import { Fragment, h, useEffect, useRef, type ComponentChildren, type JSX } from "../dom.ts";
+import { actWords } from "../columns.tsx";
+import { grouped } from "../format.ts";
+import { STATES } from "../states.tsx";
+import type { Row, Status, Verb } from "../types.ts";
+import type { ActState } from "../ui_state.ts";
+import type { View } from "./view.ts";
+
+interface ButtonProps {
+  kind?: string;
+  does(): void;
+  /** Whether the keyboard goes there right away. */
+  first?: boolean;
+  children?: ComponentChildren;
+  [attribute: string]: unknown;
+}
+
+/** A button whose click is for it alone, wherever it stands. */
+export function Button({ kind = "button", does, first, ...rest }: ButtonProps): JSX.Element {
+  const self = useRef<HTMLButtonElement>(null);
+  useEffect(() => void (first && self.current?.focus({ preventScroll: true })), []);
+  return (
+    <button
+      ref={self}
+      type="button"
+      class={`jj-${kind}`}
+      onClick={(event) => {
+        event.stopPropagation();
+        does();
+      }}
+      {...rest}
+    />
+  );
+}
+
+/** Whether anybody is there who can do it. */
+export const can = ({ bridge }: View, verb: Verb | null | undefined): verb is Verb =>
+  !!verb && bridge.kernel !== "silent" && bridge.can(verb);
+
+/** What jobs of all these states have in common that one can do about them. */
+export function verbFor(view: View, statuses: Iterable<Status>): Verb | null {
+  const [verb, ...others] = new Set([...statuses].map((status) => STATES[status].verb));
+  return !others.length && can(view, verb) ? verb : null;
+}
+
+/** The same for one job, while it is not being done. */
+export function verbOf(view: View, { id, status }: Row): Verb | null {
+  const act = view.ui.now.acts.get(id);
+  return act && act.phase !== "refused" ? null : verbFor(view, [status]);
+}
+
+/**
+ * Retry at once, ask before a cancel.
+ * @param key Of the line that asks; null for the toolbar.
+ */
+export function begin({ bridge, ui }: View, verb: Verb, ids: string[], key: string | null): void {
+  if (verb === "retry") bridge.act(ui, verb, ids);
+  else ui.set({ asking: { key, verb, ids } });
+}
+
+const WORDS = { cancel: "Cancel", retry: "Retry" };
+
+/** What a button says that acts on so many jobs. */
+export const verbLabel = (verb: Verb, count: number): string =>
+  `${WORDS[verb]} ${count > 1 ? `these ${grouped(count)}` : "it"}`;
+
+/** The question, in the line or the toolbar that it is about. */
+export function Confirm({ view, what }: { view: View; what?: string }): JSX.Element | null {
+  const { ui, bridge } = view;
+  if (!ui.now.asking) return null;
+  const { verb, ids, key } = ui.now.asking;
+  const jobs = ids.length > 1 ? `${grouped(ids.length)} jobs` : "job";
+  const end = (): void => ui.set({ asking: null, wantsFocus: key !== null });
+  return (
+    <>
+      <span class="jj-question">
+        {WORDS[verb]} {what ?? `these ${jobs}`}?
+      </span>
+      <Button
+        kind="button jj-danger"
+        first
+        does={() => {
+          end();
+          bridge.act(ui, verb, ids);
+        }}
+      >
+        {WORDS[verb]} {jobs}
+      </Button>
+      <Button does={end}>Keep</Button>
+    </>
+  );
+}
+
+/** What became of a click on many jobs, in a few words; "" when there is nothing to tell. */
+export function actsTold(acts: ReadonlyMap<string, ActState>, ids: () => string[]): string {
+  const told = new Map<string, [ActState, number]>();
+  for (const id of acts.size ? ids() : []) {
+    const act = acts.get(id);
+    if (act) told.set(actWords(act), [act, (told.get(actWords(act))?.[1] ?? 0) + 1]);
+  }
+  return [...told.values()].map(([act, count]) => actWords(act, count)).join(" · ");
+}

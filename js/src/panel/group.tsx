@@ -1,0 +1,135 @@
+import { Fragment, h, memo, type JSX } from "../dom.ts";
+import { Bar, Words } from "../columns.tsx";
+import { clockTime, compact, grouped, oneLine, percent } from "../format.ts";
+import type { Group } from "../outline.ts";
+import { StateIcon, STATES, STATUSES } from "../states.tsx";
+import type { Status, Verb } from "../types.ts";
+import type { ActState } from "../ui_state.ts";
+import { actsTold, begin, Button, can, verbLabel } from "./asking.tsx";
+import { FailureCard } from "./failure.tsx";
+import { Line, type LineProps } from "./row.tsx";
+import { Strip } from "./strip.tsx";
+import type { View } from "./view.ts";
+
+/** Unfold a group or fold it; one of failures shows its card as well. */
+export function toggleGroup({ ui }: View, { key, kind }: Group): void {
+  const unfolded = new Set(ui.now.choice.unfolded);
+  const folds = unfolded.delete(key);
+  if (!folds) unfolded.add(key);
+  ui.choose({ unfolded });
+  if (folds ? ui.now.open === key : kind === "failure") ui.set({ open: folds ? null : key });
+}
+
+/** The jobs of a group that the verb is for. */
+export const idsFor = ({ bridge: { store } }: View, group: Group, verb: Verb): string[] =>
+  group.ids().filter((id) => STATES[store.get(id)?.status ?? "CANCELLING"].verb === verb);
+
+export const verbsOf = (view: View, { counts }: Group): Verb[] =>
+  (["cancel", "retry"] as const).filter(
+    (verb) =>
+      STATUSES.some((status) => counts[status] && STATES[status].verb === verb) && can(view, verb),
+  );
+
+// The state that says most of a group: what moves, then what waits, then how it ended.
+const TELLING: readonly Status[] = ["RUNNING", "CANCELLING", "QUEUED", ...STATUSES];
+
+/** Jobs of one name, one tag or one failure in a line. */
+export const GroupView = memo(
+  (
+    props: LineProps & { group: Group; fold: boolean; acts: ReadonlyMap<string, ActState> },
+  ): JSX.Element => {
+    const { group, view, open } = props;
+    const { counts, total, finished, progress } = group;
+    const title = oneLine(group.title);
+    const status = TELLING.find((status) => counts[status]) ?? "QUEUED";
+    const told = actsTold(props.acts, () => group.ids());
+    const words = told && <Words text={told} />;
+    const state = (
+      <span role="img" aria-label={STATES[status].word}>
+        <StateIcon status={status} part={progress} />
+      </span>
+    );
+    const common = {
+      ...props,
+      level: 1,
+      expanded: !props.fold,
+      what: title,
+      idsFor: (verb: Verb) => idsFor(view, group, verb),
+      press: () => toggleGroup(view, group),
+    };
+    if (group.kind === "failure") {
+      const { finishedAt } = group.example;
+      const name = (
+        <>
+          <span class="jj-name" title={title}>
+            <b>{grouped(total)}</b> × {title}
+          </span>
+          {words ||
+            (can(view, "retry") && (
+              <Button
+                tabIndex={props.reachable ? 0 : -1}
+                does={() => begin(view, "retry", group.ids(), null)}
+              >
+                {verbLabel("retry", total)}
+              </Button>
+            ))}
+        </>
+      );
+      const time = finishedAt && (
+        <span class="jj-left">{clockTime(finishedAt, view.bridge.now())}</span>
+      );
+      return (
+        <Line
+          {...common}
+          kind=" jj-group"
+          cells={[
+            ["state", state],
+            ["wide", name],
+            ["time", time],
+          ]}
+          verbs={[]}
+          below={open && <FailureCard group={group} view={view} />}
+        />
+      );
+    }
+    const part = progress ?? 1;
+    const work = (
+      <>
+        <Bar
+          part={part}
+          counted={`${compact(finished)}/${compact(total)}`}
+          what={title}
+          spoken={`${percent(part)}%, ${finished} of ${total} finished`}
+        >
+          <Strip counts={counts} />
+        </Bar>
+        {words ||
+          STATUSES.map(
+            (status) =>
+              status !== "SUCCEEDED" &&
+              counts[status] && (
+                <span key={status} class="jj-count" title={STATES[status].word}>
+                  <StateIcon status={status} />
+                  {compact(counts[status])}
+                  <span class="jj-hidden"> {STATES[status].word}</span>
+                </span>
+              ),
+          )}
+      </>
+    );
+    return (
+      <Line
+        {...common}
+        kind=" jj-group"
+        cells={[
+          ["state", state],
+          ["name", <span class="jj-name">{title}</span>],
+          ["work", work],
+          ["time", null],
+        ]}
+        verbs={verbsOf(view, group)}
+        below={null}
+      />
+    );
+  },
+);
