@@ -6,58 +6,96 @@ and a function that turns the answer into what the page gets; `perform` runs it 
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from jupyter_jobs._redact import redact
-from jupyter_jobs.errors import JobsError
-from jupyter_jobs.jobs import calls
+from jupyter_jobs.errors import InvalidJob, JobsError
+from jupyter_jobs.jobs import bulk, calls
 from jupyter_jobs.jobs.calls import Call
 from jupyter_jobs.jobs.client import JobClient
-from jupyter_jobs.jobs.model import Job
-from jupyter_jobs.widget.panel_state import epoch_ms
+from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.model import JobKind, JobStatus
+from jupyter_jobs.jobs.profiles import Profile
+from jupyter_jobs.widget import details as told
+from jupyter_jobs.widget import repro as reproduced
 
-__all__ = ["ACTIONS", "Action", "perform"]
+__all__ = ["ACTIONS", "Action", "available", "perform"]
 
 log = logging.getLogger("jupyter_jobs.widget")
 
-Action = Callable[[JobClient, str], Generator[Call[Any], Any, Mapping[str, Any]]]
+Exchange = Generator[Call[Any], Any, Mapping[str, Any]]
 Reply = Callable[[Mapping[str, Any]], None]
 
 LOG_LINES = 40  # lines of a job's output beside its details
-LOGS_PANE = 2000  # lines in the log pane
-_PREVIEW = 500  # characters of parameters and result
-_TRACEBACK = 20_000
 
 
-def cancel(client: JobClient, job_id: str) -> Generator[Call[Any], Any, Mapping[str, Any]]:
-    """Ask for the job's end."""
-    client.adopt((yield calls.cancel(job_id)))
-    return {}
+class Action(NamedTuple):
+    """Something that a reader can do.
+
+    Attributes:
+        run: Takes the client and the ids of jobs, yields the calls, returns what the page gets.
+        needs: The operation without which the API cannot do it, if there is one.
+    """
+
+    run: Callable[[JobClient, Sequence[str]], Exchange]
+    needs: str | None = None
 
 
-def details(client: JobClient, job_id: str) -> Generator[Call[Any], Any, Mapping[str, Any]]:
+def cancel(client: JobClient, ids: Sequence[str]) -> Exchange:
+    """Ask for the end of jobs."""
+    done: list[str] = []
+    refused: dict[str, str] = {}
+    outcomes = yield from bulk.cancel_many(ids, client.target.profile)
+    for id_, outcome in zip(ids, outcomes, strict=True):
+        if isinstance(outcome, JobsError):
+            refused[id_] = str(outcome)
+            continue
+        client.store.merge(outcome)
+        status = JobStatus(outcome["status"])
+        if status in (JobStatus.CANCELLING, JobStatus.CANCELLED):
+            done.append(id_)
+        else:
+            refused[id_] = f"It has ended already: {status.word}. There is nothing to cancel."
+    return {"done": done, "refused": refused}
+
+
+def retry(client: JobClient, ids: Sequence[str]) -> Exchange:
+    """Submit the work of jobs that ended again."""
+    retries: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    outcomes = yield from bulk.retry_many(ids, client.target.profile)
+    for id_, outcome in zip(ids, outcomes, strict=True):
+        if isinstance(outcome, JobsError):
+            refused[id_] = str(outcome)
+        else:
+            client.store.merge(outcome)
+            retries[id_] = outcome["id"]
+    return {"done": list(retries), "refused": refused, "retries": retries}
+
+
+def details(client: JobClient, ids: Sequence[str]) -> Exchange:
     """Tell all about one job, with its last lines; of an API that cannot be asked, what its events have told."""
     profile = client.target.profile
-    handle = None if profile.has("getJob") else client.known(job_id)
-    if handle is None:
-        handle = client.found(job_id, (yield calls.get(job_id)))
+    handle = yield from _one(client, ids, anew=profile.has("getJob"))
     lines: list[Mapping[str, Any]] = []
     if profile.has("jobLogs"):
-        lines = (yield calls.logs(job_id, tail=LOG_LINES))["lines"] or []
-    return {**_details(handle.record), "log": [line["text"] for line in lines]}
+        lines = (yield calls.logs(handle.id, tail=LOG_LINES))["lines"] or []
+    return told.details(client.store, handle.record, [line["text"] for line in lines])
 
 
-def logs(client: JobClient, job_id: str) -> Generator[Call[Any], Any, Mapping[str, Any]]:
-    """Tell what a job has printed."""
-    page = yield calls.logs(job_id, tail=LOGS_PANE)
-    return {"lines": page["lines"] or [], "ended": bool(page["ended"])}
+def repro(client: JobClient, ids: Sequence[str]) -> Exchange:
+    """Write a cell that does the work of one job here."""
+    target = client.target
+    job = (yield from _one(client, ids)).record
+    payload = None
+    if job.kind is not JobKind.FUNCTION and target.profile.has("jobPayload"):
+        payload = yield calls.payload(job.id)
+    return {"code": reproduced.cell(job, payload, is_here=target.endpoint.is_loopback)}
 
 
-def reconnect(client: JobClient, _: str) -> Generator[Call[Any], Any, Mapping[str, Any]]:
+def reconnect(client: JobClient, _: Sequence[str]) -> Exchange:
     """Connect now rather than after the back-off."""
     client.reconnect()
     yield from ()
@@ -65,34 +103,67 @@ def reconnect(client: JobClient, _: str) -> Generator[Call[Any], Any, Mapping[st
 
 
 ACTIONS: Mapping[str, Action] = {
-    "cancel": cancel,
-    "details": details,
-    "logs": logs,
-    "reconnect": reconnect,
+    "cancel": Action(cancel, needs="cancelJob"),
+    "retry": Action(retry, needs="retryJob"),
+    "details": Action(details),
+    "repro": Action(repro),
+    "reconnect": Action(reconnect),
 }
 """Name in the page's message -> what it does."""
 
 
-def perform(client: JobClient, name: str, job_id: str, reply: Reply) -> None:
+def available(profile: Profile) -> list[str]:
+    """Return what a page can offer for an API of this kind; "follow" is to follow a job's log."""
+    needed = {name: action.needs for name, action in ACTIONS.items()} | {"follow": "jobLogs"}
+    return [name for name, needs in needed.items() if needs is None or profile.has(needs)]
+
+
+def perform(
+    client: JobClient,
+    name: str,
+    ids: Sequence[str],
+    reply: Reply,
+    *,
+    reconnect: Callable[[], object] | None = None,
+) -> None:
     """Run one action and reply; never raises.
 
     On the thread of the client's event loop the request is awaited there, so that a slow answer does not hold the
     kernel; on any other thread it is made at once, since that loop may be blocked by a cell.
+
+    Args:
+        client: Whose jobs.
+        name: Of the action.
+        ids: Of the jobs that it is about.
+        reply: Takes what the page is answered.
+        reconnect: Connects, with new credentials where there are some; default as the client does it.
     """
     action = ACTIONS.get(name)
     if action is None:
         reply({"ok": False, "error": f"this kernel knows no action {name!r}; reload the page"})
-        return
-    if threading.get_ident() == client.thread_id:
-        client.spawn(_perform(client, action, job_id, reply), name=f"jupyter-jobs {name}")
-        return
-    with _Replying(reply) as answer:
-        answer.data = client.api.drive_sync(action(client, job_id))
+    elif name == "reconnect" and reconnect is not None:
+        with _Replying(reply):
+            reconnect()
+    elif threading.get_ident() == client.thread_id:
+        client.spawn(_perform(client, action, ids, reply), name=f"jupyter-jobs {name}")
+    else:
+        with _Replying(reply) as answer:
+            answer.data = client.api.drive_sync(action.run(client, ids))
 
 
-async def _perform(client: JobClient, action: Action, job_id: str, reply: Reply) -> None:
+async def _perform(client: JobClient, action: Action, ids: Sequence[str], reply: Reply) -> None:
     with _Replying(reply) as answer:
-        answer.data = await client.api.drive(action(client, job_id))
+        answer.data = await client.api.drive(action.run(client, ids))
+
+
+def _one(
+    client: JobClient, ids: Sequence[str], *, anew: bool = False
+) -> Generator[Call[Any], Any, JobHandle[Any]]:
+    """Return the one job that an action is about, as it is known or, if wanted, as it is now."""
+    if len(ids) != 1:
+        raise InvalidJob(f"this is about one job, not {len(ids)}: choose one")
+    handle = None if anew else client.known(ids[0])
+    return handle or client.found(ids[0], (yield calls.get(ids[0])))
 
 
 class _Replying:
@@ -112,39 +183,7 @@ class _Replying:
             self._reply({"ok": False, "error": str(error)})
         elif isinstance(error, Exception):
             log.error("an action of the panel failed", exc_info=error)
-            self._reply({"ok": False, "error": f"{type(error).__name__}: {error}"})
+            self._reply({"ok": False, "error": f"this failed in the kernel, try it again: {error}"})
+        elif isinstance(error, KeyboardInterrupt):
+            self._reply({"ok": False, "error": "the kernel was interrupted; try it again"})
         return isinstance(error, Exception)
-
-
-def _details(job: Job) -> dict[str, Any]:
-    error = job.error or {}
-    return {
-        "request": job.request,
-        "kind": job.kind,
-        "priority": job.priority,
-        "group": job.group,
-        "params": _preview(job.params),
-        "result": f"{job.result_size:,} bytes, by job.result()"
-        if job.result_size is not None
-        else _preview(job.result),
-        "error": {
-            "type": error.get("type"),
-            "message": error.get("message"),
-            "traceback": str(error.get("traceback") or "")[-_TRACEBACK:] or None,
-            "exitCode": error.get("exitCode"),
-            "signal": error.get("signal"),
-        }
-        if error
-        else None,
-        "version": job.version,
-        "createdAt": epoch_ms(job.created_at),
-        "startedAt": epoch_ms(job.started_at),
-        "finishedAt": epoch_ms(job.finished_at),
-    }
-
-
-def _preview(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = redact(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= _PREVIEW else text[: _PREVIEW - 1] + "…"

@@ -59,13 +59,15 @@ class StandIn:
     def ticked(self) -> None:
         """Note that the loop runs."""
         self._last_tick = time.monotonic()
-        if self._is_needed():
+        if self._needed():
             self.wake()
 
     def wake(self) -> None:
         """Have the thread look whether it is needed. From any thread."""
         with self._starting:
-            if self._thread is None and not self._closed:
+            # One that is not alive was interrupted while it started, for it ends by `close` alone.
+            is_there = self._thread is not None and self._thread.is_alive()
+            if not is_there and not self._closed and not self._loop.is_closed():
                 self._thread = threading.Thread(
                     target=self._run, name="jupyter-jobs-stand-in", daemon=True
                 )
@@ -79,9 +81,9 @@ class StandIn:
             yield
             return
         self._entered += 1
-        self._pause = EAGER
-        self.wake()
         try:
+            self._pause = EAGER
+            self.wake()
             yield
         finally:
             self._entered -= 1
@@ -93,11 +95,11 @@ class StandIn:
 
     def _run(self) -> None:
         asked = -RHYTHM
-        while True:
+        while threading.current_thread() is self._thread:
             self._wake.clear()  # before looking: what is told from here on ends the next wait
             if self._closed or self._loop.is_closed():
                 return
-            if not self._is_needed():
+            if not self._needed():
                 self._wake.wait()
             elif not self._entered and time.monotonic() - self._last_tick < OVERDUE:
                 self._wake.wait(TICK)
@@ -111,10 +113,17 @@ class StandIn:
     def _rhythm(self) -> float:
         return self._pause if self._entered else RHYTHM
 
+    def _needed(self) -> bool:
+        try:
+            return self._is_needed()
+        except RuntimeError:  # what it counts has changed meanwhile: there is something new
+            return True
+
     def _work(self) -> None:
         try:
             self._catch_up()
         except (
             Exception
         ) as error:  # the thread must outlive any one failure; the feed reports lasting ones
-            log.warning("could not catch up while the kernel is busy: %s", error)
+            if not self._closed:  # else the failure is that everything ends
+                log.warning("could not catch up while the kernel is busy: %s", error)

@@ -1,15 +1,18 @@
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.requests import Command
-from jupyter_jobs.widget.actions import ACTIONS, LOG_LINES, perform
+from jupyter_jobs.widget.actions import ACTIONS, LOG_LINES, available, perform
 from tests.support.backend import RunningBackend
 from tests.support.following import following, submit, target, until
 from tests.support.proxy import proxied
@@ -21,23 +24,25 @@ async def client(external_backend: RunningBackend) -> AsyncIterator[JobClient]:
         yield client
 
 
-async def click(client: JobClient, name: str, job: str = "") -> Mapping[str, Any]:
+async def click(client: JobClient, name: str, *jobs: str, **more: Any) -> Mapping[str, Any]:
     """Perform an action on the loop's thread, as a click on an idle kernel; the reply."""
     replied: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-    perform(client, name, job, replied.set_result)
+    perform(client, name, jobs, replied.set_result, **more)
     return await replied
 
 
-async def click_elsewhere(client: JobClient, name: str, job: str = "") -> Mapping[str, Any]:
+async def click_elsewhere(
+    client: JobClient, name: str, *jobs: str, **more: Any
+) -> Mapping[str, Any]:
     """Perform it on another thread, as on a subshell; the reply."""
     replies: list[Mapping[str, Any]] = []
-    await asyncio.to_thread(perform, client, name, job, replies.append)
+    await asyncio.to_thread(perform, client, name, jobs, replies.append, **more)
     [reply] = replies
     return reply
 
 
 def test_the_table_names_what_the_page_can_ask_for() -> None:
-    assert set(ACTIONS) == {"cancel", "details", "logs", "reconnect"}
+    assert set(ACTIONS) == {"cancel", "retry", "details", "repro", "reconnect"}
 
 
 async def test_an_action_that_nobody_knows_is_answered(client: JobClient) -> None:
@@ -46,8 +51,13 @@ async def test_an_action_that_nobody_knows_is_answered(client: JobClient) -> Non
     assert reply == {"ok": False, "error": "this kernel knows no action 'explode'; reload the page"}
 
 
+def test_a_page_is_offered_what_the_api_can_do() -> None:
+    assert available(PROFILES["jupyter_jobs"]) == [*ACTIONS, "follow"]
+    assert available(PROFILES["seed"]) == ["details", "repro", "reconnect"]
+
+
 @pytest.mark.parametrize("way", [click, click_elsewhere])
-@pytest.mark.parametrize("name", sorted(set(ACTIONS) - {"reconnect"}))
+@pytest.mark.parametrize("name", ["details", "repro"])
 async def test_an_action_on_a_job_that_is_gone_is_answered(
     client: JobClient, name: str, way: Any
 ) -> None:
@@ -57,15 +67,49 @@ async def test_an_action_on_a_job_that_is_gone_is_answered(
     assert "nobody" in reply["error"]
 
 
+@pytest.mark.parametrize("jobs", [(), ("a", "b")])
+async def test_what_is_about_one_job_says_so(client: JobClient, jobs: tuple[str, ...]) -> None:
+    reply = await click(client, "details", *jobs)
+
+    assert reply["error"] == f"this is about one job, not {len(jobs)}: choose one"
+
+
 @pytest.mark.parametrize("way", [click, click_elsewhere])
 async def test_cancel_shows_in_the_store_at_once(
     client: JobClient, external_backend: RunningBackend, way: Any
 ) -> None:
-    id_ = submit(external_backend, "actions")
-    external_backend.update(id_, status="RUNNING")
+    running, ended = (submit(external_backend, "actions") for _ in range(2))
+    external_backend.update(running, status="RUNNING")
+    external_backend.update(ended, status="TIMED_OUT")
 
-    assert await way(client, "cancel", id_) == {"ok": True, "data": {}}
-    assert client.store.get(id_).status == "CANCELLING"
+    reply = await way(client, "cancel", running, ended, "nobody")
+    data = reply["data"]
+    assert (reply["ok"], data["done"], set(data["refused"])) == (True, [running], {ended, "nobody"})
+    assert data["refused"][ended] == "It has ended already: timed out. There is nothing to cancel."
+    assert "nobody" in data["refused"]["nobody"]
+    assert client.store.get(running).status == "CANCELLING"
+
+
+@pytest.mark.parametrize("way", [click, click_elsewhere])
+async def test_retry_brings_new_jobs_and_says_why_it_cannot(
+    client: JobClient, external_backend: RunningBackend, way: Any
+) -> None:
+    failed, running = (submit(external_backend, "actions") for _ in range(2))
+    external_backend.update(failed, status="FAILED", error='{"type": "E"}')
+    external_backend.update(running, status="RUNNING")
+
+    data = (await way(client, "retry", failed, running))["data"]
+    again = (await way(client, "retry", failed))["data"]
+    new = data["retries"][failed]
+    assert data["done"] == [failed]
+    assert "only a job that has ended can be retried" in data["refused"][running]
+    assert client.store.get(new).retry_of == failed
+    assert client.store.superseded(failed)
+    assert again["retries"] == {failed: new}
+
+
+async def test_nothing_is_asked_for_no_jobs(client: JobClient) -> None:
+    assert await click(client, "cancel") == {"ok": True, "data": {"done": [], "refused": {}}}
 
 
 @pytest.mark.parametrize("way", [click, click_elsewhere])
@@ -111,13 +155,16 @@ async def test_a_failure_of_another_kind_is_answered_and_logged(
 
     monkeypatch.setattr(client.api, "drive", fail)
 
-    assert await click(client, "logs", "j") == {"ok": False, "error": "OSError: disk is full"}
+    assert await click(client, "details", "j") == {
+        "ok": False,
+        "error": "this failed in the kernel, try it again: disk is full",
+    }
     assert "an action of the panel failed" in caplog.text
 
 
 async def test_a_slow_answer_does_not_hold_the_kernel(client: JobClient) -> None:
     replied = asyncio.Event()
-    perform(client, "logs", "nobody", lambda _: replied.set())
+    perform(client, "details", ["nobody"], lambda _: replied.set())
 
     assert not replied.is_set()
     await replied.wait()
@@ -136,6 +183,35 @@ async def test_reconnect_cuts_a_wait_short(external_backend: RunningBackend) -> 
 
 
 @pytest.mark.parametrize("way", [click, click_elsewhere])
+async def test_reconnect_is_done_as_the_monitor_does_it(client: JobClient, way: Any) -> None:
+    done: list[str] = []
+
+    def refuse() -> None:
+        raise ConfigurationError("no token: set JUPYTER_JOBS_TOKEN")
+
+    assert (await way(client, "reconnect", reconnect=lambda: done.append("now")))["ok"] is True
+    assert done == ["now"]
+    assert await way(client, "reconnect", reconnect=refuse) == {
+        "ok": False,
+        "error": "no token: set JUPYTER_JOBS_TOKEN",
+    }
+
+
+async def test_an_interrupt_is_answered_and_goes_on(
+    client: JobClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replies: list[Mapping[str, Any]] = []
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        perform(client, "reconnect", [], replies.append, reconnect=interrupted)
+
+    assert replies == [{"ok": False, "error": "the kernel was interrupted; try it again"}]
+
+
+@pytest.mark.parametrize("way", [click, click_elsewhere])
 async def test_what_an_api_cannot_do_is_answered_in_words(
     external_backend: RunningBackend, way: Any
 ) -> None:
@@ -143,28 +219,41 @@ async def test_what_an_api_cannot_do_is_answered_in_words(
     async with JobClient(limited) as client:
         client.adopt({"id": "job-1", "version": 1, "status": "RUNNING", "request": "work"})
 
-        cancel, logs = await way(client, "cancel", "job-1"), await way(client, "logs", "job-1")
-        details = await way(client, "details", "job-1")
+        cancel, retry = await way(client, "cancel", "job-1"), await way(client, "retry", "job-1")
+        details, repro = await way(client, "details", "job-1"), await way(client, "repro", "job-1")
         unknown = await way(client, "details", "nobody")
 
-    assert cancel == {
-        "ok": False,
-        "error": "this API has no cancelJob: a job runs to its own end",
+    assert cancel["data"]["refused"] == {
+        "job-1": "this API has no cancelJob: a job runs to its own end"
     }
-    assert logs == {"ok": False, "error": "this API has no jobLogs: what jobs print cannot be read"}
+    assert retry["data"]["refused"] == {
+        "job-1": "this API has no retryJob: submit the work again instead"
+    }
     assert details["ok"] is True
     assert (details["data"]["request"], details["data"]["log"]) == ("work", [])
+    assert "'work'" in repro["data"]["code"]
     assert unknown["ok"] is False
 
 
-async def test_logs_and_details_bring_the_last_lines(backend: RunningBackend) -> None:
+async def test_details_bring_the_last_lines(backend: RunningBackend) -> None:
     async with following(backend, "logs") as client:
         job = await client.submit(Command(["python", "-c", "for n in range(60): print('n', n)"]))
         await job
-        logs = (await click(client, "logs", job.id))["data"]
         details = (await click_elsewhere(client, "details", job.id))["data"]
 
-    assert logs["ended"] is True
-    assert [line["text"] for line in logs["lines"]] == [f"n {n}" for n in range(60)]
-    assert set(logs["lines"][0]) == {"seq", "time", "stream", "text"}
     assert details["log"] == [f"n {n}" for n in range(60)][-LOG_LINES:]
+
+
+async def test_repro_brings_a_cell_that_does_the_work(backend: RunningBackend) -> None:
+    async with following(backend, "repro") as client:
+        job = await client.submit(Command(["python", "-c", "print(6 * 7)"]))
+        await job
+        code = (await click(client, "repro", job.id))["data"]["code"]
+        function = await client.submit(divmod, 7, 2)
+        called = (await click_elsewhere(client, "repro", function.id))["data"]["code"]
+
+    program = [sys.executable, "-c", code]
+    ran = await asyncio.to_thread(subprocess.run, program, capture_output=True, text=True)
+    assert ran.stdout == "42\n"
+    assert called.splitlines()[0] == "# divmod(7, 2)"
+    assert f"get({function.id!r}).call()" in called
