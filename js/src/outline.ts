@@ -50,8 +50,8 @@ interface Item {
   rank: number;
   text: string;
   tie: number;
-  /** Those it is in; its lines in any but the first need a key of their own. */
-  buckets: Bucket[];
+  /** Those it is in, none while it does not match; its lines in any but the first need a key of their own. */
+  buckets: readonly Bucket[];
   moved: boolean;
 }
 
@@ -59,6 +59,8 @@ interface Bucket {
   key: string;
   kind: Group["kind"] | "all";
   title: string;
+  /** The bucket alone, for those that are in no other. */
+  alone: readonly Bucket[];
   items: Item[];
   incoming: Item[];
   counts: Counts;
@@ -82,17 +84,24 @@ const partOf = (row: Row): number => (isLive(row.status) ? (fraction(row) ?? 0) 
 
 const PLACE = ["status", "failure", "name", "request", "tags"] as const;
 
+const NONE: readonly Bucket[] = [];
+
 export class Outline {
   readonly #store: JobStore;
   #choice = ALL;
   #matches = matcher(ALL);
   #mode: Mode = "none";
-  #stale = true;
-  #restyled = false;
-  readonly #dirty = new Set<string>();
-  readonly #items = new Map<string, Item>();
+  #dirty: Set<string> | null = null;
+  #rebuilds = true;
+  #resorts = true;
+  #refolds = false;
+  #items = new Map<string, Item>();
+  /** All of them, sorted as they were at the last rebuilding. */
+  #sorted: Item[] = [];
+  #shown = 0;
   readonly #buckets = new Map<string, Bucket>();
   readonly #touched = new Set<Bucket>();
+  #moved: Item[] = [];
   #blocks: Bucket[] = [];
   #count = 0;
   /** Stop taking in what the store tells. */
@@ -101,8 +110,8 @@ export class Outline {
   constructor(store: JobStore) {
     this.#store = store;
     this.close = store.watch((ids) => {
-      if (!ids) this.#stale = true;
-      if (!this.#stale) for (const id of ids ?? []) this.#dirty.add(id);
+      if (!ids) this.#dirty = null;
+      if (this.#dirty) for (const id of ids ?? []) this.#dirty.add(id);
     });
   }
 
@@ -113,32 +122,39 @@ export class Outline {
 
   /** How many jobs match. */
   get shown(): number {
-    return this.#items.size;
+    return this.#shown;
   }
 
   /** The jobs that match. */
   ids(): string[] {
-    return [...this.#items.keys()];
+    return [...this.#items.values()].filter(isIn).map(idOf);
   }
 
   /** Show what a reader chose; `update` brings it. */
   set(choice: Choice): void {
     const { statuses, query, sort, groupBy, unfolded } = this.#choice;
-    if (unfolded !== choice.unfolded) this.#restyled = true;
-    if (statuses !== choice.statuses || query !== choice.query) this.#stale = true;
-    if (sort !== choice.sort || groupBy !== choice.groupBy) this.#stale = true;
+    if (unfolded !== choice.unfolded) this.#refolds = true;
+    if (sort !== choice.sort) this.#resorts = true;
+    if (statuses !== choice.statuses || query !== choice.query || groupBy !== choice.groupBy)
+      this.#rebuilds = true;
     this.#choice = choice;
   }
 
   /** Take in what changed since the last time; whether anything did. */
   update(): boolean {
-    if (!this.#stale && !this.#restyled && !this.#dirty.size) return false;
-    if (!this.#stale) {
-      for (const id of this.#dirty) this.#take(id);
-      this.#dirty.clear();
-      this.#settle();
+    const dirty = this.#dirty;
+    const rebuilds = this.#rebuilds || this.#resorts || !dirty;
+    if (!rebuilds && !this.#refolds && !dirty.size) return false;
+    if (!dirty) {
+      this.#items.clear();
+      this.#sorted = [];
+      for (const row of this.#store.rows()) this.#know(row);
+      this.#resorts = true;
     }
-    if (this.#stale || this.#mode !== this.#wanted(this.shown)) this.#rebuild();
+    this.#dirty = new Set();
+    for (const id of dirty ?? []) this.#take(id);
+    this.#settle();
+    if (rebuilds || this.#mode !== this.#wanted()) this.#rebuild();
     return true;
   }
 
@@ -198,61 +214,80 @@ export class Outline {
     return isThere && at >= bucket.header && at < bucket.lines ? bucket.start + at : -1;
   }
 
-  #wanted(shown: number): Mode {
+  #wanted(): Mode {
     const { groupBy, sort } = this.#choice;
-    return groupBy ?? (shown > MANY && !sort ? "name" : "none");
+    return groupBy ?? (this.#shown > MANY && !sort ? "name" : "none");
   }
 
   #rebuild(): void {
-    this.#stale = false;
-    this.#dirty.clear();
-    this.#items.clear();
     this.#buckets.clear();
-    this.#touched.clear();
-    this.#blocks = [];
     this.#matches = matcher(this.#choice);
-    const rows = [...this.#store.rows()].filter(this.#matches);
-    this.#mode = this.#wanted(rows.length);
-    for (const row of rows) this.#join(row);
-    this.#restyled = true;
+    this.#sorted = this.#sorted.filter((item) => this.#items.get(item.row.id) === item);
+    if (this.#resorts) for (const item of this.#sorted) this.#rank(item);
+    this.#sorted.sort(this.#compare);
+    const shown = this.#sorted.filter((item) => {
+      item.buckets = NONE;
+      return this.#matches(item.row);
+    });
+    this.#shown = shown.length;
+    this.#mode = this.#wanted();
+    for (const item of shown) this.#join(item);
+    this.#rebuilds = this.#resorts = false;
+    this.#refolds = true;
     this.#settle();
+  }
+
+  #know(row: Row): Item {
+    const item: Item = { row, rank: 0, text: "", tie: 0, buckets: NONE, moved: false };
+    this.#items.set(row.id, item);
+    this.#sorted.push(item);
+    return item;
   }
 
   #take(id: string): void {
     const row = this.#store.get(id);
-    const item = this.#items.get(id);
-    const isIn = row && this.#matches(row);
-    if (item && isIn && this.#stays(item, row)) {
-      for (const bucket of item.buckets) {
-        bucket.done += partOf(row) - partOf(item.row);
-        bucket.group = null;
-      }
+    const item = this.#items.get(id) ?? (row && this.#know(row));
+    if (!item) return;
+    const { row: before, rank, tie, buckets } = item;
+    const matches = row !== undefined && this.#matches(row);
+    if (row) {
       item.row = row;
-      return;
+      this.#rank(item);
+      const isSame = rank === item.rank && tie === item.tie;
+      if (matches && isIn(item) && isSame && PLACE.every((field) => before[field] === row[field])) {
+        for (const bucket of buckets) {
+          bucket.done += partOf(row) - partOf(before);
+          bucket.group = null;
+        }
+        return;
+      }
+    } else this.#items.delete(id);
+    if (isIn(item)) {
+      this.#shown -= 1;
+      this.#moved.push(item);
+      item.moved = true;
+      item.buckets = NONE;
+      for (const bucket of buckets) this.#tally(bucket, before, -1);
     }
-    if (item) this.#leave(item);
-    if (isIn) this.#join(row);
+    if (!matches) return;
+    this.#shown += 1;
+    this.#join(item);
   }
 
-  #stays(item: Item, row: Row): boolean {
-    const [rank, , tie] = this.#sorted(row);
-    return (
-      item.rank === rank && item.tie === tie && PLACE.every((key) => item.row[key] === row[key])
-    );
+  #rank(item: Item): void {
+    const { sort } = this.#choice;
+    const { row } = item;
+    const tie = rankOf(row);
+    const rank = sort ? RANKS[sort.key](row) : tie;
+    item.rank = sort?.down ? -rank : rank;
+    item.tie = tie;
+    if (sort?.key === "name") item.text = natural(label(row));
   }
 
-  #leave(item: Item): void {
-    item.moved = true;
-    this.#items.delete(item.row.id);
-    for (const bucket of item.buckets) this.#tally(bucket, item.row, -1);
-  }
-
-  #join(row: Row): void {
-    const [rank, text, tie] = this.#sorted(row);
-    const item: Item = { row, rank, text, tie, buckets: this.#bucketsOf(row), moved: false };
-    this.#items.set(row.id, item);
+  #join(item: Item): void {
+    item.buckets = this.#bucketsOf(item.row);
     for (const bucket of item.buckets) {
-      this.#tally(bucket, row, 1);
+      this.#tally(bucket, item.row, 1);
       bucket.incoming.push(item);
     }
   }
@@ -265,14 +300,16 @@ export class Outline {
 
   /** Bring the buckets that were touched, and the blocks, into order again. */
   #settle(): void {
-    if (!this.#touched.size && !this.#restyled) return;
-    this.#restyled = false;
+    if (!this.#touched.size && !this.#refolds) return;
+    this.#refolds = false;
     for (const bucket of this.#touched) {
       merge(bucket, this.#compare);
       bucket.group = null;
       if (!bucket.items.length) this.#buckets.delete(bucket.key);
     }
     this.#touched.clear();
+    for (const item of this.#moved) item.moved = false;
+    this.#moved = [];
     for (const bucket of this.#blocks) bucket.lines = 0;
     const { sort, unfolded } = this.#choice;
     this.#blocks = [...this.#buckets.values()].filter((bucket) => {
@@ -291,33 +328,33 @@ export class Outline {
     }
   }
 
-  #sorted(row: Row): [rank: number, text: string, tie: number] {
-    const { sort } = this.#choice;
-    if (!sort) return [rankOf(row), "", 0];
-    const rank = RANKS[sort.key](row);
-    const text = sort.key === "name" ? natural(label(row)) : "";
-    return [sort.down ? -rank : rank, text, rankOf(row)];
+  #bucketsOf({ id, status, failure, name, request, tags }: Row): readonly Bucket[] {
+    const failed =
+      !this.#choice.sort && isFailure(status)
+        ? this.#bucket("failure", failure ?? "", failure ?? `\n${id}`)
+        : null;
+    const mode = this.#mode;
+    if (mode === "tag" && tags?.length) {
+      const buckets = [...new Set(tags)].map((tag) => this.#bucket(mode, tag));
+      return failed ? [failed, ...buckets] : buckets;
+    }
+    const bucket =
+      mode === "tag"
+        ? this.#bucket(mode, "no tag", "")
+        : mode === "name"
+          ? this.#bucket(mode, stem(label({ id, name, request })))
+          : this.#bucket("all", "");
+    return failed ? [failed, bucket] : bucket.alone;
   }
 
-  #bucketsOf(row: Row): Bucket[] {
-    const { id, status, failure, tags } = row;
-    const buckets: Bucket[] = [];
-    const put = (kind: Bucket["kind"], title: string, key = title): void =>
-      void buckets.push(this.#bucket(`${kind}:${key}`, kind, title));
-    if (!this.#choice.sort && isFailure(status))
-      put("failure", failure ?? "", failure ?? `\n${id}`);
-    if (this.#mode === "name") put("name", stem(label(row)));
-    else if (this.#mode !== "tag") put("all", "");
-    else if (tags?.length) for (const tag of new Set(tags)) put("tag", tag, `${tag}`);
-    else put("tag", "no tag", "");
-    return buckets;
-  }
-
-  #bucket(key: string, kind: Bucket["kind"], title: string): Bucket {
+  #bucket(kind: Bucket["kind"], title: string, name = title): Bucket {
+    const key = `${kind}:${name}`;
     let bucket = this.#buckets.get(key);
     if (!bucket) {
       const nothing = { done: 0, group: null, header: 0, skip: 0, start: 0, lines: 0 } as const;
-      bucket = { key, kind, title, items: [], incoming: [], counts: {}, ...nothing };
+      const empty = { items: [], incoming: [], counts: {}, alone: [] as Bucket[], ...nothing };
+      bucket = { key, kind, title, ...empty };
+      empty.alone.push(bucket);
       this.#buckets.set(key, bucket);
     }
     return bucket;
@@ -334,7 +371,7 @@ export class Outline {
       total,
       counts: Object.fromEntries(Object.entries(counts).filter(([, count]) => count)),
       fold: bucket.lines === 1,
-      ids: () => items.map(({ row }) => row.id),
+      ids: () => items.map(idOf),
       get example() {
         return newest(items);
       },
@@ -368,20 +405,21 @@ function merge({ items, incoming }: Bucket, compare: Compare): void {
   for (const item of items) if (!item.moved) items[kept++] = item;
   incoming.sort(compare);
   let to = (items.length = kept + incoming.length);
-  while (incoming.length) {
-    const last = incoming.at(-1) as Item;
-    const before = items[kept - 1];
-    const isLast = !before || kept === 0 || compare(before, last) < 0;
-    items[(to -= 1)] = isLast ? last : before;
-    if (isLast) incoming.pop();
-    else kept -= 1;
+  for (let item = incoming.pop(); item; item = incoming.pop()) {
+    const at = position(items, item, compare, kept);
+    while (kept > at) items[(to -= 1)] = items[(kept -= 1)] as Item;
+    items[(to -= 1)] = item;
   }
 }
 
-/** Where the item stands, or would stand. */
-function position(items: readonly Item[], item: Item, compare: Compare): number {
+/** Where the item stands, or would stand, among the first ones. */
+function position(
+  items: readonly Item[],
+  item: Item,
+  compare: Compare,
+  high = items.length,
+): number {
   let low = 0;
-  let high = items.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (compare(items[middle] as Item, item) < 0) low = middle + 1;
@@ -389,6 +427,9 @@ function position(items: readonly Item[], item: Item, compare: Compare): number 
   }
   return low;
 }
+
+const isIn = (item: Item): boolean => item.buckets !== NONE;
+const idOf = ({ row }: Item): string => row.id;
 
 const newest = (items: readonly Item[]): Row =>
   items.map(({ row }) => row).reduce((a, b) => ((b.createdAt ?? 0) > (a.createdAt ?? 0) ? b : a));

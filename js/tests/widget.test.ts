@@ -42,8 +42,8 @@ test("what a view has open is its own", async () => {
   one.querySelector<HTMLElement>(".jj-header .jj-chevron")?.click();
   await vi.advanceTimersByTimeAsync(200);
 
-  expect(one.querySelector("[role=grid]")).toBeNull();
-  expect(two.querySelector("[role=grid]")).not.toBeNull();
+  expect(one.querySelector("[role=treegrid]")).toBeNull();
+  expect(two.querySelector("[role=treegrid]")).not.toBeNull();
 });
 
 test("leaving and closing undo all that was done", async () => {
