@@ -22,7 +22,7 @@ _PACKAGE = __name__.partition(".")[0]
 def origin(shell: Any = None, frame: FrameType | None = None) -> str | None:
     """Return the place in the user's own code from which this is called, or None if that cannot be told.
 
-    In a notebook that is the cell, however deep below it the call is made. The Jupyter server tells the notebook's name
+    In a notebook that is the cell that runs, however deep below it the call is made. The Jupyter server tells the notebook's name
     in `JPY_SESSION_NAME`, VS Code in a variable of the kernel. A thread that no cell started has the notebook only.
 
     Args:
@@ -50,12 +50,12 @@ def _shell() -> Any:
 
 
 def _cell(shell: Any, frames: Iterable[FrameType]) -> str | None:
-    """Return the number of the cell whose code is at work, which may be an earlier one, as for a callback."""
+    """Return the number of the cell that runs; where none does, as for a callback, of the one whose code is at work."""
     name_of = getattr(getattr(shell, "compile", None), "format_code_name", None)
     if name_of is None:  # IPython 7, which Colab has
         return str(getattr(shell, "execution_count", None) or "") or None
-    names = (name_of(frame.f_code.co_filename) for frame in frames)
-    return next((name[1].strip("In[]") for name in names if name is not None), None)
+    names = [name_of(frame.f_code.co_filename) for frame in frames]
+    return next((name[1].strip("In[]") for name in reversed(names) if name is not None), None)
 
 
 def _notebook(shell: Any) -> str | None:

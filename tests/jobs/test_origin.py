@@ -97,8 +97,18 @@ def test_in_a_notebook_it_is_the_cell_however_deep(tmp_path: Path) -> None:
         JPY_SESSION_NAME="/home/me/secret project/train.ipynb",
     )
 
-    # the innermost cell at work: `deep` is the second one's
-    assert told == ["train.ipynb, cell 1", "train.ipynb, cell 3", "train.ipynb, cell 2"]
+    assert told == ["train.ipynb, cell 1", "train.ipynb, cell 3", "train.ipynb, cell 4"]
+
+
+def test_a_callback_belongs_to_the_cell_that_wrote_it(tmp_path: Path) -> None:
+    told = in_cells(
+        tmp_path,
+        "import atexit\natexit.register(lambda: print(origin()))",
+        "print(origin())",
+        JPY_SESSION_NAME="train.ipynb",
+    )
+
+    assert told == ["train.ipynb, cell 2", "train.ipynb, cell 1"]
 
 
 def test_a_thread_that_no_cell_runs_on_has_the_notebook_only(tmp_path: Path) -> None:
