@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -54,15 +53,17 @@ class PageComm(BaseComm):
 
     Attributes:
         pushes: Whether what the widget says reaches the pages by itself; else it waits for the next word of a page.
+        news: Set while something waits to be handed out.
         faults: What handling a page's message raised.
     """
 
     def __init__(self, **options: Any) -> None:
         self.pushes = True
+        self.news = threading.Event()
         self.faults: list[Exception] = []
         self._pages: set[ServerConnection] = set()
         self._waiting: list[str] = []
-        self._to_lose: Counter[str] = Counter()
+        self._to_lose: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
         self._free = threading.Event()
         self._free.set()
@@ -74,6 +75,7 @@ class PageComm(BaseComm):
             if self._is_lost(data):
                 return
             self._waiting.append(json.dumps({"type": msg_type, "data": data}, default=str))
+            self.news.set()
             if self.pushes:
                 self._hand_out()
 
@@ -86,10 +88,11 @@ class PageComm(BaseComm):
         finally:
             self._free.set()
 
-    def lose(self, kind: str, count: int = 1) -> None:
-        """Lose the next custom messages of a type on their way to the pages."""
+    def lose(self, kind: str) -> threading.Event:
+        """Lose the next custom message of a type on its way to the pages; the event is set when it is lost."""
         with self._lock:
-            self._to_lose[kind] += count
+            self._to_lose[kind] = lost = threading.Event()
+        return lost
 
     def talk(self, page: ServerConnection) -> None:
         """Take what a page says, until it goes."""
@@ -116,13 +119,15 @@ class PageComm(BaseComm):
 
     def _is_lost(self, data: Any) -> bool:
         kind = ((data or {}).get("content") or {}).get("type", "")
-        if self._to_lose[kind] <= 0:
+        lost = self._to_lose.pop(kind, None)
+        if lost is None:
             return False
-        self._to_lose[kind] -= 1
+        lost.set()
         return True
 
     def _hand_out(self) -> None:
         texts, self._waiting = self._waiting, []
+        self.news.clear()
         for page in self._pages:
             for text in texts:
                 try:
