@@ -16,17 +16,17 @@ export type { ComponentChildren, JSX };
 
 type Props = Record<string, any>; // what JSX hands over is checked where the JSX is written
 type Component = ((props: any) => unknown) & { memo?: true };
-type Ref = { current: unknown } | ((node: Element | null) => void) | null | undefined;
+type Ref = { current: unknown } | ((node: unknown) => void) | null | undefined;
 type Cleanup = void | (() => void);
 
 // A class, so that an object which came from elsewhere is never taken for one.
 class VNode {
+  declare key: unknown;
+  declare ref: Ref;
   constructor(
     /** "": text, which `props` holds. */
-    readonly type: string | Component,
-    readonly props: any,
-    readonly key?: unknown,
-    readonly ref?: Ref,
+    public type: string | Component,
+    public props: any,
   ) {}
 }
 
@@ -40,23 +40,20 @@ interface Slot {
 }
 
 class Instance {
+  /** What it was last drawn from; null before, and when it is gone. */
   vnode: VNode | null = null;
+  /** Its element or text; components have none. */
   node: ChildNode | null = null;
-  kids: (Instance | null)[] = [];
+  kids: (Instance | null | undefined)[] = [];
   slots: Slot[] = [];
   layouts: Slot[] = [];
   effects: Slot[] = [];
   isQueued = false;
-  isGone = false;
-  isTaken = false;
-  readonly depth: number;
-
   constructor(
-    readonly parent: Instance | null,
-    readonly isSvg: boolean,
-  ) {
-    this.depth = parent ? parent.depth + 1 : 0;
-  }
+    public parent: Instance | null,
+    public isSvg: boolean,
+    public depth: number,
+  ) {}
 }
 
 /** What JSX is compiled to. */
@@ -68,7 +65,8 @@ export function h(
   const props: Props = {};
   for (const name in given) if (name !== "key" && name !== "ref") props[name] = given[name];
   if (children.length) props.children = children.length > 1 ? children : children[0];
-  return new VNode(type, props, given?.key, given?.ref) as unknown as JSX.Element;
+  const { key, ref } = given ?? {};
+  return Object.assign(new VNode(type, props), { key, ref }) as unknown as JSX.Element;
 }
 
 // Where TypeScript looks for what JSX may say.
@@ -89,21 +87,17 @@ export const Fragment = (props: { children?: ComponentChildren }): JSX.Element =
 export function memo<P extends object>(
   draw: (props: P) => JSX.Element | null,
 ): (props: P & { key?: string | number }) => JSX.Element {
-  const component: Component = (props: P) => draw(props);
-  component.memo = true;
-  return component as never;
+  (draw as Component).memo = true;
+  return draw as never;
 }
 
 const roots = new WeakMap<Element, Instance>();
 
 /** Draw into an element; null takes everything out again. */
 export function render(children: ComponentChildren, element: Element): void {
-  let root = roots.get(element);
-  if (!root) {
-    root = new Instance(null, false);
-    root.node = element;
-    roots.set(element, root);
-  }
+  const root = roots.get(element) ?? new Instance(null, false, 0);
+  roots.set(element, root);
+  root.node = element;
   drawKids(root, children);
   arrange(root);
   commit();
@@ -124,50 +118,53 @@ function draw(instance: Instance, vnode: VNode): void {
       : document.createElement(type)) as Element;
     drawKids(instance, props.children);
     arrange(instance);
-    setProps(node, props, before?.props ?? {}, instance.isSvg);
+    setProps(node, props, before?.props ?? {});
     if (ref !== before?.ref) {
       setRef(before?.ref, null);
-      if (ref) refs.push(() => setRef(ref, node));
+      tasks.unshift(() => setRef(ref, node));
     }
   } else if (!before) instance.node = document.createTextNode(props);
   else if (before.props !== props) (instance.node as Text).data = props;
 }
 
 function drawComponent(instance: Instance): void {
-  instance.isQueued = false;
-  perform(instance.effects);
-  const { type, props } = instance.vnode as VNode;
+  const { vnode, layouts, effects } = instance;
   const outer = [current, slot] as const;
+  instance.isQueued = false;
+  perform(effects);
   [current, slot] = [instance, 0];
   let children: unknown;
   try {
-    children = (type as Component)(props);
+    children = (vnode?.type as Component)(vnode?.props);
   } finally {
     [current, slot] = outer;
   }
   drawKids(instance, children);
-  if (instance.layouts.length) drawn.push(instance);
-  if (instance.effects.length && painted.push(instance) === 1) afterPaint();
+  if (layouts.length) tasks.push(() => perform(layouts));
+  if (effects.length && painted.push(instance) === 1) {
+    requestAnimationFrame(() => setTimeout(runEffects));
+    setTimeout(runEffects, UNPAINTED_MS);
+  }
 }
 
 function drawKids(instance: Instance, children: unknown): void {
-  const before = instance.kids;
-  for (const kid of before) if (kid) kid.isTaken = false;
+  const { kids, isSvg, depth } = instance;
+  const vnodes = [children].flat().map(vnodeOf);
   let next = 0;
-  const vnodes = (Array.isArray(children) ? children : [children]).map(vnodeOf);
   instance.kids = vnodes.map((vnode) => {
-    const at = vnode ? find(before, vnode, next) : next;
-    if (at >= 0) next = at + 1;
-    const kid = vnode && before[at];
-    if (kid) kid.isTaken = true;
-    return kid || null;
+    const at = vnode ? find(kids, vnode, next) : next;
+    if (at < 0) return null;
+    next = at + 1;
+    const kid = vnode && kids[at];
+    if (kid) kids[at] = undefined;
+    return kid;
   });
-  for (const kid of before) if (kid && !kid.isTaken) unmount(kid, true);
-  for (const [index, vnode] of vnodes.entries()) {
-    if (!vnode) continue;
-    const isSvg = vnode.type === "svg" || instance.isSvg;
-    draw((instance.kids[index] ??= new Instance(instance, isSvg)), vnode);
-  }
+  for (const kid of kids) if (kid) unmount(kid, true);
+  vnodes.forEach((vnode, index) => {
+    if (!vnode) return;
+    const kid = new Instance(instance, isSvg || vnode.type === "svg", depth + 1);
+    draw((instance.kids[index] ??= kid), vnode);
+  });
 }
 
 function vnodeOf(child: unknown): VNode | null {
@@ -176,36 +173,27 @@ function vnodeOf(child: unknown): VNode | null {
   return typeof child === "string" || typeof child === "number" ? new VNode("", `${child}`) : null;
 }
 
-/** The child that is to become `vnode`: the next in line, else the nearest before it, else after it; -1 for none. */
-function find(kids: readonly (Instance | null)[], { type, key }: VNode, next: number): number {
-  const fits = (at: number): boolean => {
-    const kid = kids[at];
-    return !!kid && !kid.isTaken && kid.vnode?.type === type && kid.vnode.key == key;
-  };
-  if (fits(next) || (kids[next] === null && key == null)) return next;
-  for (let at = next - 1; at >= 0; at -= 1) if (fits(at)) return at;
-  for (let at = next + 1; at < kids.length; at += 1) if (fits(at)) return at;
-  return -1;
+/** Where the child stands that is to become `vnode`: next in line, else anywhere; -1: it is new. */
+function find(kids: Instance["kids"], { type, key }: VNode, next: number): number {
+  const fits = (kid: Instance | null | undefined): boolean =>
+    kid?.vnode?.type === type && kid.vnode.key == key;
+  const isEmpty = kids[next] === null && key == null;
+  return isEmpty || fits(kids[next]) ? next : kids.findIndex(fits);
 }
 
 function unmount(instance: Instance, removes: boolean): void {
   const { vnode, node, kids, slots } = instance;
   for (const kid of kids) if (kid) unmount(kid, removes && !node);
-  instance.isGone = true;
   for (const { cleanup } of slots) cleanup?.();
   setRef(vnode?.ref, null);
+  instance.vnode = null;
   if (removes) node?.remove();
 }
 
 // ---- order ----
 
-function nodesOf({ kids }: Instance, nodes: ChildNode[] = []): ChildNode[] {
-  for (const kid of kids) {
-    if (kid?.node) nodes.push(kid.node);
-    else if (kid) nodesOf(kid, nodes);
-  }
-  return nodes;
-}
+const nodesOf = (instance: Instance): ChildNode[] =>
+  instance.kids.flatMap((kid) => (kid ? (kid.node ?? nodesOf(kid)) : []));
 
 /** Put the nodes of an element's children where they belong. */
 function arrange(instance: Instance): void {
@@ -222,96 +210,90 @@ function arrange(instance: Instance): void {
   }
 }
 
-/** The heaviest of those whose order is right already; what has the keyboard outweighs all others. */
+/** Nodes that follow each other now as they shall. */
+interface Chain {
+  node: ChildNode;
+  place: number;
+  weight: number;
+  before: Chain | null;
+}
+
+/** The heaviest of the chains; what has the keyboard outweighs all others. */
 function stayersOf(parent: Element, nodes: readonly ChildNode[]): Set<ChildNode> {
   const places = new Map([...parent.childNodes].map((node, place) => [node, place]));
-  const kept = nodes.filter((node) => places.has(node));
-  const placeOf = (index: number): number => places.get(kept[index] as ChildNode) as number;
-  if (kept.every((_, index) => !index || placeOf(index - 1) < placeOf(index))) return new Set(kept);
-  const focused = (parent.getRootNode() as Document | ShadowRoot).activeElement;
-  const weights: number[] = [];
-  const before: number[] = [];
-  let best = 0;
-  for (const [index, node] of kept.entries()) {
-    let weight = 0;
-    before[index] = -1;
-    for (let other = 0; other < index; other += 1) {
-      if (placeOf(other) < placeOf(index) && (weights[other] as number) > weight) {
-        weight = weights[other] as number;
-        before[index] = other;
-      }
-    }
-    weights[index] = weight + (focused && node.contains(focused) ? kept.length : 1);
-    if (weights[index] > (weights[best] as number)) best = index;
+  const { activeElement } = parent.getRootNode() as Document;
+  const heavier = (a: Chain | null, b: Chain): Chain => (a && a.weight >= b.weight ? a : b);
+  const chains: Chain[] = [];
+  let best: Chain | null = null;
+  for (const node of nodes) {
+    const place = places.get(node);
+    if (place === undefined) continue;
+    const isBefore = (chain: Chain): boolean => chain.place < place;
+    const before: Chain | null =
+      best && isBefore(best) ? best : chains.filter(isBefore).reduce(heavier, null);
+    const weight = (before?.weight ?? 0) + (node.contains(activeElement) ? nodes.length : 1);
+    const chain = { node, place, weight, before };
+    chains.push(chain);
+    best = heavier(best, chain);
   }
   const staying = new Set<ChildNode>();
-  for (let index = best; index >= 0; index = before[index] as number)
-    staying.add(kept[index] as ChildNode);
+  for (; best; best = best.before) staying.add(best.node);
   return staying;
 }
 
 // ---- attributes and events ----
 
-type Live = Element & {
-  jjOn?: Record<string, ((event: Event) => void) | undefined>;
-  jjSince?: Record<string, number>;
-} & Props;
-
-function setProps(node: Live, props: Props, before: Props, isSvg: boolean): void {
-  for (const name in before) if (!(name in props)) setProp(node, name, null, before[name], isSvg);
-  for (const name in props) {
-    const isInput = name === "value" || name === "checked";
-    const was = isInput ? node[name] : before[name];
-    if (props[name] !== was) setProp(node, name, props[name], before[name], isSvg);
-  }
+interface Listener {
+  handler?: ((event: Event) => void) | undefined;
+  /** When it was set, on the clock of events. */
+  since?: number;
 }
 
-// These do as properties what they should not: throw, or take text for a number.
-const ATTRIBUTES = /^(width|height|href|list|form|tabIndex|role)$/;
+type Live = Element & Props & { jjListeners?: Record<string, Listener> };
 
-function setProp(node: Live, name: string, value: any, before: any, isSvg: boolean): void {
-  if (name === "children") return;
-  if (name === "style") setStyle((node as unknown as HTMLElement).style, value, before);
-  else if (name.startsWith("on")) listen(node, name.slice(2).toLowerCase(), value);
-  else {
-    const isProperty = !isSvg && !ATTRIBUTES.test(name) && name in node;
-    if (isProperty) node[name] = value ?? "";
-    if (value == null || (value === false && name[4] !== "-" && !isProperty))
-      node.removeAttribute(name);
-    else if (!isProperty) node.setAttribute(name, value === true && name[4] !== "-" ? "" : value);
+function setProps(node: Live, props: Props, before: Props): void {
+  for (const name in { ...before, ...props }) {
+    const value = props[name];
+    const isInput = name === "value" || name === "checked";
+    const isWord = name[4] === "-" || name === "spellcheck"; // aria-, data-: "false" is said
+    if (value === (isInput ? node[name] : before[name]) || name === "children") continue;
+    if (isInput) node[name] = value ?? "";
+    else if (name === "style") setStyle(node.style, value, before[name]);
+    else if (name.startsWith("on")) listen(node, name.slice(2).toLowerCase(), value);
+    else if (value == null || (value === false && !isWord)) node.removeAttribute(name);
+    else node.setAttribute(name, value === true && !isWord ? "" : value);
   }
 }
 
 function setStyle(style: CSSStyleDeclaration, value: any, before: any): void {
   if (typeof value === "string" || typeof before === "string") {
-    style.cssText = typeof value === "string" ? value : "";
-    before = null;
+    style.cssText = "";
+    before = {};
   }
-  if (typeof value === "string") return;
-  for (const name in { ...before, ...value }) {
-    const text = value?.[name] ?? "";
-    if (text === before?.[name]) continue;
-    if (name.startsWith("--")) style.setProperty(name, text);
-    else (style as unknown as Props)[name] = text;
-  }
+  if (typeof value === "string") style.cssText = value;
+  else
+    for (const name in { ...before, ...value }) {
+      const text = value?.[name] ?? "";
+      if (name.startsWith("--")) style.setProperty(name, text);
+      else (style as unknown as Props)[name] = text;
+    }
 }
 
 // An event that made the panel draw goes on to bubble: a handler that was set meanwhile is not meant.
 let clock = 0;
 
-function listen(node: Live, type: string, handler: ((event: Event) => void) | undefined): void {
-  const handlers = (node.jjOn ??= {});
-  if (!handlers[type] !== !handler) {
-    (node.jjSince ??= {})[type] = clock;
-    if (handler) node.addEventListener(type, handle);
-    else node.removeEventListener(type, handle);
+function listen(node: Live, type: string, handler: Listener["handler"]): void {
+  const listeners = (node.jjListeners ??= {});
+  let mine = listeners[type] as Listener;
+  if (!mine) {
+    listeners[type] = mine = {};
+    node.addEventListener(type, (event: Event & { jjAt?: number }) => {
+      event.jjAt ??= clock++;
+      if (event.jjAt >= (mine.since as number)) mine.handler?.(event);
+    });
   }
-  handlers[type] = handler;
-}
-
-function handle(this: Live, event: Event & { jjAt?: number }): void {
-  event.jjAt ??= clock++;
-  if (event.jjAt >= (this.jjSince?.[event.type] ?? 0)) this.jjOn?.[event.type]?.(event);
+  if (!mine.handler) mine.since = clock;
+  mine.handler = handler;
 }
 
 // ---- hooks ----
@@ -319,18 +301,16 @@ function handle(this: Live, event: Event & { jjAt?: number }): void {
 let current: Instance | null = null;
 let slot = 0;
 
-function nextSlot(): [Instance, Slot] {
-  const instance = current as Instance;
-  return [instance, (instance.slots[slot++] ??= {})];
-}
+const nextSlot = (): Slot => ((current as Instance).slots[slot++] ??= {});
 
 export function useState<T>(initial: T | (() => T)): [T, (next: T | ((before: T) => T)) => void] {
-  const [instance, mine] = nextSlot();
+  const instance = current as Instance;
+  const mine = nextSlot();
   if (!mine.set) {
     mine.value = typeof initial === "function" ? (initial as () => T)() : initial;
     mine.set = (next) => {
       const value = typeof next === "function" ? next(mine.value) : next;
-      if (Object.is(value, mine.value)) return;
+      if (value === mine.value) return;
       mine.value = value;
       enqueue(instance);
     };
@@ -359,11 +339,11 @@ function useRunning(
   run: () => Cleanup,
   deps?: readonly unknown[],
 ): void {
-  const [instance, mine] = nextSlot();
+  const mine = nextSlot();
   if (deps && mine.deps && isSame(deps, mine.deps)) return;
   mine.deps = deps;
   mine.run = run;
-  instance[kind].push(mine);
+  (current as Instance)[kind].push(mine);
 }
 
 const isSame = (a: any, b: any): boolean => {
@@ -382,50 +362,40 @@ function perform(slots: Slot[]): void {
 
 // ---- when ----
 
-const refs: (() => void)[] = [];
-const drawn: Instance[] = [];
+/** What is done when all is drawn. */
+const tasks: (() => void)[] = [];
 const queue: Instance[] = [];
+/** Those whose effects wait for the paint. */
 const painted: Instance[] = [];
+// A page out of sight paints nothing, so there is a limit to the waiting.
+const UNPAINTED_MS = 35;
 
-function setRef(ref: Ref, node: Element | null): void {
+function setRef(ref: Ref, node: unknown): void {
   if (typeof ref === "function") ref(node);
   else if (ref) ref.current = node;
 }
 
 function commit(): void {
-  for (const set of refs.splice(0)) set();
-  for (const { layouts } of drawn.splice(0)) perform(layouts);
+  for (const task of tasks.splice(0)) task();
+}
+
+function runEffects(): void {
+  for (const { effects, vnode } of painted.splice(0)) if (vnode) perform(effects);
 }
 
 function enqueue(instance: Instance): void {
-  if (instance.isQueued || instance.isGone) return;
+  if (instance.isQueued) return;
   instance.isQueued = true;
   if (queue.push(instance) === 1) queueMicrotask(flush);
 }
 
 function flush(): void {
-  const due = queue.splice(0).sort((a, b) => a.depth - b.depth);
-  for (const instance of due) {
-    if (!instance.isQueued || instance.isGone) continue;
+  for (const instance of queue.splice(0).sort((a, b) => a.depth - b.depth)) {
+    if (!instance.isQueued || !instance.vnode) continue;
     drawComponent(instance);
-    let host = instance.parent;
-    while (host && !host.node) host = host.parent;
-    if (host) arrange(host);
+    let host = instance;
+    while (!host.node) host = host.parent as Instance;
+    arrange(host);
     commit();
   }
-}
-
-// A page out of sight paints nothing, so there is a limit to the waiting.
-const UNPAINTED_MS = 35;
-
-function afterPaint(): void {
-  const done = (): void => {
-    clearTimeout(timer);
-    cancelAnimationFrame(frame);
-    setTimeout(() => {
-      for (const { effects, isGone } of painted.splice(0)) if (!isGone) perform(effects);
-    });
-  };
-  const timer = setTimeout(done, UNPAINTED_MS);
-  const frame = requestAnimationFrame(done);
 }
