@@ -281,7 +281,7 @@ export class Outline {
     const rank = sort ? RANKS[sort.key](row) : tie;
     item.rank = sort?.down ? -rank : rank;
     item.tie = tie;
-    if (sort?.key === "name") item.text = natural(label(row));
+    item.text = sort?.key === "name" ? natural(label(row)) : "";
   }
 
   #join(item: Item): void {
