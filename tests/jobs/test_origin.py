@@ -103,7 +103,7 @@ def test_in_a_notebook_it_is_the_cell_however_deep(tmp_path: Path) -> None:
 def test_a_callback_belongs_to_the_cell_that_wrote_it(tmp_path: Path) -> None:
     told = in_cells(
         tmp_path,
-        "import atexit\natexit.register(lambda: print(origin()))",
+        "import atexit\n_ = atexit.register(lambda: print(origin()))",
         "print(origin())",
         JPY_SESSION_NAME="train.ipynb",
     )
