@@ -47,7 +47,10 @@ def find(pattern: str, path: str) -> str:
 
 
 def words_of_union(name: str) -> list[str]:
-    return re.findall(r'"(\w+)"', find(rf"^export type {name} =(.*?);", TYPES))
+    """The words of a union of words, those of the unions in it too."""
+    union = find(rf"^export type {name} =(.*?);", TYPES)
+    parts = re.findall(r"(?<![\"\w])[A-Z]\w*", union)
+    return [*re.findall(r'"(\w+)"', union), *(w for part in parts for w in words_of_union(part))]
 
 
 def fields_of_interface(name: str) -> list[str]:
@@ -56,7 +59,7 @@ def fields_of_interface(name: str) -> list[str]:
 
 
 def keys_of_record(name: str, path: str) -> list[str]:
-    body = find(rf"^export const {name}\b[^=]*= \{{(.*?)^\}}", path)
+    body = find(rf"^(?:export )?const {name}\b[^=]*= \{{(.*?)^\}}", path)
     return re.findall(r"^  (\w+):", body, re.MULTILINE)
 
 
@@ -154,7 +157,7 @@ def test_each_status_has_its_successors_and_its_look() -> None:
 
     assert_agrees(SCHEMA, statuses, f"TRANSITIONS in {MODEL}", [str(word) for word in TRANSITIONS])
     assert_agrees(
-        SCHEMA, statuses, "js/src/states.tsx", keys_of_record("STATES", "js/src/states.tsx")
+        SCHEMA, statuses, "js/src/states.tsx", keys_of_record("SHAPES", "js/src/states.tsx")
     )
 
 
