@@ -16,37 +16,28 @@ interface Look {
   path: string;
 }
 
-const look = (
-  word: string,
-  token: string,
-  verb: Verb | null,
-  base: Look["base"],
-  path: string,
-): Look => ({ word, token: `jj-s-${token}`, verb, base, path });
-
-/** In the order of the header's counts: trouble first. */
-export const STATES: Readonly<Record<Status, Look>> = {
-  FAILED: look("failed", "failed", "retry", "disc", "M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8"),
-  TIMED_OUT: look(
-    "timed out",
-    "failed",
-    "retry",
-    "",
-    "M3.75 1.75h8.5M3.75 14.25h8.5M4.9 2v2.1c0 1.9 3.1 2.6 3.1 3.9s-3.1 2-3.1 3.9V14M11.1 2v2.1c0 1.9-3.1 2.6-3.1 3.9s3.1 2 3.1 3.9V14M6.6 12.4c.3-.6.8-.9 1.4-1.3.6.4 1.1.7 1.4 1.3z",
-  ),
-  LOST: look(
-    "lost",
-    "lost",
+const SHAPES: Readonly<Record<Status, readonly [Verb | null, Look["base"], string?]>> = {
+  FAILED: ["retry", "disc", "M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8"],
+  TIMED_OUT: ["retry", "", "M4 2h8M4 14h8M5 2c0 4 6 8 6 12M11 2c0 4-6 8-6 12M7 12.4h2"],
+  LOST: [
     "retry",
     "",
     "M5.6 2.25A6.25 6.25 0 0 0 4.2 12.95M10.4 13.75A6.25 6.25 0 0 0 11.8 3.05M9.2 3.6L6.6 8h2.8l-2.6 4.4",
-  ),
-  RUNNING: look("running", "running", "cancel", "ring", ""),
-  CANCELLING: look("cancelling", "cancelling", null, "ring", "M5 8h6"),
-  QUEUED: look("queued", "queued", "cancel", "dash", ""),
-  SUCCEEDED: look("succeeded", "succeeded", null, "disc", "M4.9 8.3l2.1 2.1 4.1-4.6"),
-  CANCELLED: look("cancelled", "cancelled", "retry", "ring", "M3.75 12.25l8.5-8.5"),
+  ],
+  RUNNING: ["cancel", "ring"],
+  CANCELLING: [null, "ring", "M5 8h6"],
+  QUEUED: ["cancel", "dash"],
+  SUCCEEDED: [null, "disc", "M4.9 8.3l2.1 2.1 4.1-4.6"],
+  CANCELLED: ["retry", "ring", "M3.75 12.25l8.5-8.5"],
 };
+
+/** In the order of the header's counts: trouble first. */
+export const STATES = Object.fromEntries(
+  Object.entries(SHAPES).map(([status, [verb, base, path = ""]]) => {
+    const word = status.toLowerCase().replace("_", " ");
+    return [status, { word, token: `jj-s-${word.split(" ")[0]}`, verb, base, path }];
+  }),
+) as Readonly<Record<Status, Look>>;
 
 /** All states, trouble first. */
 export const STATUSES = Object.keys(STATES) as Status[];

@@ -1,9 +1,9 @@
 import { Fragment, h, memo, type JSX } from "../dom.ts";
 import { Bar, Words } from "../columns.tsx";
-import { clockTime, compact, grouped, oneLine, percent } from "../format.ts";
+import { clockTime, compact, grouped, isLive, oneLine, percent } from "../format.ts";
 import type { Group } from "../outline.ts";
 import { StateIcon, STATES, STATUSES } from "../states.tsx";
-import type { Status, Verb } from "../types.ts";
+import type { Verb } from "../types.ts";
 import type { ActState } from "../ui_state.ts";
 import { actsTold, begin, Button, can, verbLabel } from "./asking.tsx";
 import { FailureCard } from "./failure.tsx";
@@ -30,9 +30,6 @@ export const verbsOf = (view: View, { counts }: Group): Verb[] =>
       STATUSES.some((status) => counts[status] && STATES[status].verb === verb) && can(view, verb),
   );
 
-// The state that says most of a group: what moves, then what waits, then how it ended.
-const TELLING: readonly Status[] = ["RUNNING", "CANCELLING", "QUEUED", ...STATUSES];
-
 /** Jobs of one name, one tag or one failure in a line. */
 export const GroupView = memo(
   (
@@ -41,7 +38,9 @@ export const GroupView = memo(
     const { group, view, open } = props;
     const { counts, total, finished, progress } = group;
     const title = oneLine(group.title);
-    const status = TELLING.find((status) => counts[status]) ?? "QUEUED";
+    // The state that says most: what moves or waits, then how it ended.
+    const there = STATUSES.filter((status) => counts[status]);
+    const status = there.find(isLive) ?? there[0] ?? "QUEUED";
     const told = actsTold(props.acts, () => group.ids());
     const words = told && <Words text={told} />;
     const state = (
@@ -81,7 +80,7 @@ export const GroupView = memo(
       return (
         <Line
           {...common}
-          kind=" jj-group"
+          kind=" jj-group jj-failure"
           cells={[
             ["state", state],
             ["wide", name],
@@ -104,13 +103,12 @@ export const GroupView = memo(
           <Strip counts={counts} />
         </Bar>
         {words ||
-          STATUSES.map(
+          there.map(
             (status) =>
-              status !== "SUCCEEDED" &&
-              counts[status] && (
+              status !== "SUCCEEDED" && (
                 <span key={status} class="jj-count" title={STATES[status].word}>
                   <StateIcon status={status} />
-                  {compact(counts[status])}
+                  {compact(counts[status] ?? 0)}
                   <span class="jj-hidden"> {STATES[status].word}</span>
                 </span>
               ),

@@ -57,7 +57,6 @@ function Chips({ view: { ui, bridge }, moment: { presence } }: PartProps): JSX.E
             key={status}
             kind="chip"
             aria-pressed={statuses.has(status)}
-            aria-label={`${count} ${word}`}
             title={`${count} ${word}`}
             does={() => press(status)}
           >

@@ -154,7 +154,6 @@ function Heads({ view: { ui } }: { view: View }): JSX.Element {
           >
             <Button
               kind="sort"
-              title={`Sort by ${title.toLowerCase()}`}
               does={() => ui.choose({ sort: down === false ? null : { key, down: !down } })}
             >
               <span>{title}</span>

@@ -34,7 +34,6 @@ export function Toolbar(props: LinesProps): JSX.Element {
             type="search"
             class="jj-field jj-search"
             aria-label="Search jobs"
-            aria-keyshortcuts="/"
             placeholder="Search  /"
             spellcheck={false}
             value={choice.query}
@@ -43,7 +42,6 @@ export function Toolbar(props: LinesProps): JSX.Element {
           <select
             class="jj-field"
             aria-label="Group jobs"
-            aria-keyshortcuts="G"
             value={outline.groupedBy}
             onChange={(event) => ui.choose({ groupBy: event.currentTarget.value as Grouping })}
           >
