@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import widget from "../src/widget.tsx";
 import { replay, type FakeModel } from "./fake_model.ts";
 import { manyRows, NOW, recordedOf } from "./many.ts";
@@ -15,7 +15,10 @@ beforeEach(() => {
     model: model as unknown as Parameters<typeof parts.initialize>[0]["model"],
   });
 });
-afterEach(() => vi.useRealTimers());
+afterEach(async () => {
+  await vi.advanceTimersByTimeAsync(4000);
+  vi.useRealTimers();
+});
 
 const view = (): [HTMLElement, () => void] => {
   const el = document.createElement("div");
@@ -61,4 +64,53 @@ test("leaving and closing undo all that was done", async () => {
 
 test("before a view exists the kernel is not spoken to", () => {
   expect(model.sent).toEqual([]);
+});
+
+describe("a view that follows on one that went", () => {
+  const isOpen = (el: HTMLElement): boolean => el.querySelector("[role=treegrid]") !== null;
+  const collapse = async (el: HTMLElement): Promise<void> => {
+    await vi.advanceTimersByTimeAsync(200);
+    el.querySelector<HTMLElement>(".jj-header .jj-chevron")?.click();
+    await vi.advanceTimersByTimeAsync(200);
+  };
+
+  test("shows what that one showed, if it comes at once", async () => {
+    const [one, leave] = view();
+    await collapse(one);
+    expect(isOpen(one)).toBe(false);
+
+    leave();
+    await vi.advanceTimersByTimeAsync(2900);
+    const [two] = view();
+    const [three] = view();
+    await vi.advanceTimersByTimeAsync(200);
+
+    expect([isOpen(two), isOpen(three)]).toEqual([false, true]);
+  });
+
+  test("does so also for a new model, as of a cell that is run again", async () => {
+    const [one, leave] = view();
+    await collapse(one);
+    leave();
+    close();
+
+    parts = widget();
+    parts.initialize({ model: replay(recordedOf(manyRows(4))) as never });
+    const [two] = view();
+    await vi.advanceTimersByTimeAsync(200);
+
+    expect(isOpen(two)).toBe(false);
+  });
+
+  test("starts afresh, if it comes later", async () => {
+    const [one, leave] = view();
+    await collapse(one);
+
+    leave();
+    await vi.advanceTimersByTimeAsync(3000);
+    const [two] = view();
+    await vi.advanceTimersByTimeAsync(200);
+
+    expect(isOpen(two)).toBe(true);
+  });
 });
