@@ -72,6 +72,7 @@ export async function mount(recorded: Recorded | Row[]): Promise<Mounted> {
       leave();
       close();
       el.remove();
+      delete (globalThis as { jupyterJobsLeft?: unknown }).jupyterJobsLeft; // each test starts anew
       vi.useRealTimers();
     },
   };
