@@ -1,8 +1,9 @@
 import { Fragment, h, useEffect, useState, type JSX } from "../dom.ts";
 import { isFailure, isLive } from "../format.ts";
 import { presenceOf } from "../presence.ts";
-import { STATES, STATUSES } from "../states.tsx";
-import type { Status } from "../types.ts";
+import { STATUSES } from "../states.tsx";
+import type { Counts } from "../types.ts";
+import { inWords } from "./notify.tsx";
 import type { PartProps } from "./view.ts";
 
 const PAUSE_MS = 10_000;
@@ -24,35 +25,37 @@ export function Announcer({ view: { bridge } }: PartProps): JSX.Element {
     let before = look();
     let spokeAt = -Infinity;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let isTimed = false;
-    const more = (status: Status): number =>
-      isLive(status) ? 0 : (store.counts[status] ?? 0) - (before.counts[status] ?? 0);
-    const speak = (): void => {
-      const { presence, counts } = look();
-      const news = STATUSES.filter((status) => more(status) > 0).map(
-        (status) => `${more(status)} ${STATES[status].word}`,
-      );
-      if (news.length) news.push(store.liveCount ? `${store.liveCount} to go` : "all are over");
-      if (presence.kind !== before.presence.kind) news.push(presence.word);
-      if (news.length) {
-        say([`Jobs: ${news.join(", ")}.`, isTimed]);
-        spokeAt = Date.now();
-      }
-      before = { presence, counts };
-      timer = undefined;
+    let urgent = false;
+    /** How many more jobs than before ended in each way. */
+    const ended = (): Counts => {
+      const more: Counts = {};
+      for (const status of STATUSES)
+        if (!isLive(status))
+          more[status] = (store.counts[status] ?? 0) - (before.counts[status] ?? 0);
+      return more;
     };
-    const listen = (): void => {
-      const { presence } = look();
+    const speak = (): void => {
+      timer = undefined;
+      const { kind, word } = look().presence;
+      const news = inWords(ended());
+      if (news.length) news.push(store.liveCount ? `${store.liveCount} to go` : "all are over");
+      if (kind !== before.presence.kind) news.push(word);
+      before = look();
+      if (!news.length) return;
+      spokeAt = Date.now();
+      say([`Jobs: ${news.join(", ")}.`, urgent]);
+    };
+    const stop = bridge.changes.listen(() => {
       if (before.presence.kind === "connecting") before = look(); // found so, not happened
-      const urgent =
-        (presence.frozen && !before.presence.frozen) ||
-        STATUSES.some((s) => isFailure(s) && more(s) > 0);
-      if (timer && urgent === isTimed) return;
-      isTimed = urgent;
+      const more = ended();
+      const wasUrgent = urgent;
+      urgent =
+        look().presence.frozen > before.presence.frozen ||
+        STATUSES.some((status) => isFailure(status) && (more[status] ?? 0) > 0);
+      if (timer && urgent === wasUrgent) return;
       clearTimeout(timer);
       timer = setTimeout(speak, spokeAt + (urgent ? BREATH_MS : PAUSE_MS) - Date.now());
-    };
-    const stop = bridge.changes.listen(listen);
+    });
     return () => {
       stop();
       clearTimeout(timer);

@@ -105,6 +105,7 @@ export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
               {refused}
               {row.status === "LOST" && <p>The platform lost it: not your code.</p>}
               {details && <Outcome {...details} />}
+              {!details && !refused && <p class="jj-muted">The kernel has the rest.</p>}
             </div>
           </div>
         )}

@@ -15,7 +15,8 @@ function addLine(to: HTMLElement, text: string, look: string): void {
 
 /**
  * A job's output while it comes: what to put into a pane and beside its tabs; `job` is null while nobody looks at it.
- * Lines are put into the page by hand: drawing the rest again costs nothing, however many there are.
+ * Lines are put into the page by hand, once a frame: drawing the rest again costs nothing, however many there are.
+ * What is out of sight has no layout (`content-visibility`).
  */
 export function useLog(
   job: string | null,
@@ -38,12 +39,10 @@ export function useLog(
     if (job === null || !into) return;
     let pending: LogLine[] = [];
     let last = 0;
-    let isSeen = true;
     let isOver = false;
     let frame = 0;
     const draw = (): void => {
       frame = 0;
-      if (!isSeen) return;
       for (const { seq, stream, text } of pending) {
         const missing = seq - last - 1;
         if (missing > 0) addLine(into, `… lines not shown: ${missing}`, "jj-muted");
@@ -55,25 +54,16 @@ export function useLog(
       say(isOver ? (last ? "ended" : "It printed nothing.") : last ? "" : "No output yet.");
       if (!away.current) toEnd();
     };
-    const later = (): void => {
-      frame ||= requestAnimationFrame(draw);
-    };
     into.replaceChildren();
     setAway(false);
     say("Asking the kernel…");
-    const observer = new IntersectionObserver(([entry]) => {
-      isSeen = entry?.isIntersecting ?? true;
-      later();
-    });
-    observer.observe(into.parentElement as Element);
     const stop = bridge.follow(job, (more, ended) => {
       pending = [...pending, ...more].slice(-MOST_LINES);
       isOver = ended;
-      later();
+      frame ||= requestAnimationFrame(draw);
     });
     return () => {
       stop();
-      observer.disconnect();
       cancelAnimationFrame(frame);
     };
   }, [job]);
@@ -99,7 +89,7 @@ export function useLog(
       <>
         <div
           ref={box}
-          class={wraps ? "jj-log jj-wraps" : "jj-log"}
+          class={wraps ? "jj-log jj-wraps" : "jj-log jj-unwrapped"}
           role="log"
           aria-live="off"
           aria-label="Output"

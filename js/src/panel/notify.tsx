@@ -2,7 +2,6 @@
 
 import { h, useEffect, type JSX } from "../dom.ts";
 import type { Bridge } from "../bridge.ts";
-import { grouped, isFailure } from "../format.ts";
 import { STATES, STATUSES } from "../states.tsx";
 import type { Counts } from "../types.ts";
 import type { UiState } from "../ui_state.ts";
@@ -46,14 +45,16 @@ function viewsOf(bridge: Bridge): Set<UiState> {
   return views;
 }
 
+/** `3 failed`, `97 succeeded`: each count with its word. */
+export const inWords = (counts: Counts): string[] =>
+  STATUSES.filter((status) => (counts[status] ?? 0) > 0).map(
+    (status) => `${counts[status]} ${STATES[status].word}`,
+  );
+
 function tell(counts: Counts): void {
-  let bad = 0;
-  const words = STATUSES.filter((status) => counts[status]).map((status) => {
-    const count = counts[status] ?? 0;
-    if (isFailure(status)) bad += count;
-    return `${grouped(count)} ${STATES[status].word}`;
-  });
-  const mark = `✔ ${grouped(counts.SUCCEEDED ?? 0)}${bad ? ` · ✖ ${grouped(bad)}` : ""} — `;
+  const { SUCCEEDED = 0, FAILED = 0, TIMED_OUT = 0, LOST = 0 } = counts;
+  const bad = FAILED + TIMED_OUT + LOST;
+  const mark = `✔ ${SUCCEEDED}${bad ? ` · ✖ ${bad}` : ""} — `;
   document.title = mark + document.title;
   const onVisible = (): void => {
     if (document.hidden) return;
@@ -62,7 +63,7 @@ function tell(counts: Counts): void {
   };
   document.addEventListener("visibilitychange", onVisible);
   try {
-    new Notification(`Jobs: ${words.join(", ")}`).onclick = () => window.focus();
+    new Notification(`Jobs: ${inWords(counts).join(", ")}`).onclick = () => window.focus();
   } catch {
     // Missing, or forbidden to pages: the title tells.
   }

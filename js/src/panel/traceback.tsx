@@ -56,9 +56,7 @@ export function Traceback({ text }: { text: string }): JSX.Element {
           Whole traceback
           {count > 0 && ` with ${count} library frame${count > 1 ? "s" : ""}`}
         </summary>
-        <pre class="jj-code" tabIndex={0} role="group" aria-label="Traceback">
-          {plainText(text).trim()}
-        </pre>
+        <pre class="jj-code">{plainText(text).trim()}</pre>
       </details>
     </>
   );
