@@ -30,6 +30,9 @@ interface Scene {
   alone?: boolean;
 }
 
+const asked = new URLSearchParams(location.search);
+const { dataset } = document.documentElement;
+
 type Step = NonNullable<Scene["acts"]>[number];
 
 const from = (file: unknown, manner?: Manner): (() => DemoKernel) => {
@@ -148,12 +151,22 @@ function show(name: string, into: HTMLElement): void {
   const { initialize, render } = widget();
   initialize({ model: model as unknown as Parameters<typeof initialize>[0]["model"] });
   render({ el });
-  let wait = 60; // for the first drawing, then for that of each act
-  for (const act of scene.acts ?? []) setTimeout(() => act(el, model), (wait += 60));
+  const acts = [...(scene.acts ?? [])];
+  let tries = 0;
+  const play = (): void => {
+    try {
+      acts[0]?.(el, model);
+      acts.shift();
+    } catch (error) {
+      if ((tries += 1) > 50) throw error; // what it is for may not be drawn yet
+    }
+    // The last act may take the kernel's answer and a drawing, or the patience with one that does not answer.
+    if (acts.length) setTimeout(play, 60);
+    else setTimeout(() => (dataset.played = "yes"), 450);
+  };
+  setTimeout(play, 60);
 }
 
-const asked = new URLSearchParams(location.search);
-const { dataset } = document.documentElement;
 dataset.theme = asked.get("theme") ?? "light";
 document.body.style.width = asked.has("width") ? `${asked.get("width")}px` : "";
 const one = asked.get("scene");

@@ -2,7 +2,7 @@
 
     python tests/browser/gallery.py FOLDER [--scene NAME ...] [--sheets] [--measure]
 
-`--sheets` also makes one picture per theme and width with all its scenes, for a look at once. `--measure` runs the
+`--sheets` also lays out the pictures of each theme and width side by side, for a look at once. `--measure` runs the
 10,000-job scene instead and prints what a frame costs. Needs Node, for the demo page, and Chromium.
 """
 
@@ -24,21 +24,24 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 JS = Path(__file__).parents[2] / "js"
 SCENES = (
-    *(
-        "empty",
-        "running",
-        "running-open",
-        "running-ask",
-        "mixed",
-        "mixed-open",
-        "done",
-        "done-open",
-    ),
-    *("failed", "failed-open", "collapsed", "reconnecting", "refused", "silent", "many"),
+    *("empty", "running", "running-open", "log", "cancel-asking", "mixed", "mixed-open"),
+    *("cancel-many", "done", "done-open", "failed", "failed-open", "failures", "failures-open"),
+    *("failures-lost", "retry-sent", "collapsed", "help", "busy", "reconnecting", "stale"),
+    *("refused", "closed", "silent", "many", "many-searched", "many-filtered", "vscode"),
 )
 THEMES = ("light", "dark")
 WIDTHS = (900, 560, 320)
 MARGIN = 24  # of the demo page's body
+SHEET_WIDTH = 1900
+SHEET = """<!doctype html><meta charset="utf-8"><style>
+  body {{ margin: 0; padding: 32px; columns: {across}; column-gap: 0;
+         font: 13px/20px system-ui, sans-serif; color: #888; }}
+  [data-theme="light"] {{ background: #fff }} [data-theme="dark"] {{ background: #111 }}
+  h1 {{ column-span: all; margin: 0 24px 16px; font-size: 20px; font-weight: 600 }}
+  figure {{ margin: 0 0 8px; break-inside: avoid }}
+  figcaption {{ position: relative; z-index: 1; margin: 0 24px -20px }}
+  img {{ display: block; width: 100% }}
+</style><body data-theme="{theme}"><h1>The panel, {theme}, {width} px</h1>{cells}"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     take(browser, demo, query, target)
                     pictures += 1
                 if options.sheets:
-                    sheet = options.folder / f"sheet-{theme}-{width}.png"
-                    take(browser, demo, {"theme": theme, "width": str(width)}, sheet)
+                    names = options.scene or SCENES
+                    lay_out(browser, options.folder, names, theme, width)
     sys.stdout.write(f"{pictures} pictures in {options.folder}\n")
     return 0
 
@@ -95,11 +98,31 @@ def page_of(browser: Browser, demo: Path, query: dict[str, str], height: int) ->
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(f"{demo.as_uri()}?{urlencode(query)}")
     page.locator(".jj-root").first.wait_for()
-    page.wait_for_timeout(150)  # what a scene does follows two frames after its first paint
+    page.wait_for_function("document.documentElement.dataset.played === 'yes'")
     yield page
     page.close()
     if faults:
         sys.exit(f"{query}: {faults}")
+
+
+def lay_out(browser: Browser, folder: Path, scenes: Sequence[str], theme: str, width: int) -> None:
+    """Put the pictures of one theme and width side by side, each below its name."""
+    across = max(1, SHEET_WIDTH // width)
+    cells = "".join(
+        f"<figure><figcaption>{name}</figcaption><img src='{name}-{theme}-{width}.png'></figure>"
+        for name in scenes
+    )
+    sheet = folder / f"sheet-{theme}-{width}.html"
+    sheet.write_text(SHEET.format(theme=theme, width=width, across=across, cells=cells))
+    try:
+        page = browser.new_page(
+            viewport={"width": across * (width + 2 * MARGIN) + 64, "height": 400}
+        )
+        page.goto(sheet.as_uri())
+        page.screenshot(path=sheet.with_suffix(".png"), full_page=True)
+        page.close()
+    finally:
+        sheet.unlink()
 
 
 def take(browser: Browser, demo: Path, query: dict[str, str], target: Path) -> None:
