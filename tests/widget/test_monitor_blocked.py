@@ -81,7 +81,7 @@ async def test_progress_is_seen_while_the_loop_is_blocked(
     external_backend.update(job.id, progress=0.75)
     until_blocking(monitor._client, lambda: job.progress == 0.75)
     while not any(
-        message["type"] == "patch" and message["jobs"].get(job.id, {}).get("progress") == 0.75
+        message.get("jobs", {}).get(job.id, {}).get("progress") == 0.75
         for message in monitor.comm.custom
     ):
         time.sleep(0.01)  # noqa: ASYNC251  # the loop is to be blocked
