@@ -19,15 +19,19 @@ type Component = ((props: any) => unknown) & { memo?: true };
 type Ref = { current: unknown } | ((node: unknown) => void) | null | undefined;
 type Cleanup = void | (() => void);
 
+interface VNode {
+  /** "": text, which `props` holds. */
+  type: string | Component;
+  props: any;
+  key?: unknown;
+  ref?: Ref;
+}
+
 // A class, so that an object which came from elsewhere is never taken for one.
 class VNode {
-  declare key: unknown;
-  declare ref: Ref;
-  constructor(
-    /** "": text, which `props` holds. */
-    public type: string | Component,
-    public props: any,
-  ) {}
+  constructor(fields: VNode) {
+    Object.assign(this, fields);
+  }
 }
 
 /** What a hook keeps for its place in its component. */
@@ -39,22 +43,25 @@ interface Slot {
   cleanup?: Cleanup;
 }
 
-class Instance {
-  /** What it was last drawn from; null before, and when it is gone. */
-  vnode: VNode | null = null;
+interface Instance {
+  parent: Instance | null;
+  depth: number;
+  isSvg: boolean;
+  /** What it was last drawn from; null when it is gone. */
+  vnode?: VNode | null;
   /** Its element or text; components have none. */
-  node: ChildNode | null = null;
-  kids: (Instance | null | undefined)[] = [];
-  slots: Slot[] = [];
-  layouts: Slot[] = [];
-  effects: Slot[] = [];
-  isQueued = false;
-  constructor(
-    public parent: Instance | null,
-    public isSvg: boolean,
-    public depth: number,
-  ) {}
+  node?: ChildNode;
+  kids: (Instance | null | undefined)[];
+  slots: Slot[];
+  layouts: Slot[];
+  effects: Slot[];
+  isQueued?: boolean;
 }
+
+const instanceIn = (parent: Instance | null, isSvg: boolean): Instance => {
+  const depth = parent ? parent.depth + 1 : 0;
+  return { parent, depth, isSvg, kids: [], slots: [], layouts: [], effects: [] };
+};
 
 /** What JSX is compiled to. */
 export function h(
@@ -62,11 +69,9 @@ export function h(
   given: Props | null,
   ...children: unknown[]
 ): JSX.Element {
-  const props: Props = {};
-  for (const name in given) if (name !== "key" && name !== "ref") props[name] = given[name];
+  const { key, ref, ...props } = given ?? {};
   if (children.length) props.children = children.length > 1 ? children : children[0];
-  const { key, ref } = given ?? {};
-  return Object.assign(new VNode(type, props), { key, ref }) as unknown as JSX.Element;
+  return new VNode({ type, props, key, ref }) as unknown as JSX.Element;
 }
 
 // Where TypeScript looks for what JSX may say.
@@ -95,7 +100,7 @@ const roots = new WeakMap<Element, Instance>();
 
 /** Draw into an element; null takes everything out again. */
 export function render(children: ComponentChildren, element: Element): void {
-  const root = roots.get(element) ?? new Instance(null, false, 0);
+  const root = roots.get(element) ?? instanceIn(null, false);
   roots.set(element, root);
   root.node = element;
   drawKids(root, children);
@@ -113,9 +118,8 @@ function draw(instance: Instance, vnode: VNode): void {
   if (typeof type === "function") {
     if (!before || !type.memo || !isSame(before.props, props)) drawComponent(instance);
   } else if (type) {
-    const node = (instance.node ??= instance.isSvg
-      ? document.createElementNS("http://www.w3.org/2000/svg", type)
-      : document.createElement(type)) as Element;
+    const space = `http://www.w3.org/${instance.isSvg ? "2000/svg" : "1999/xhtml"}`;
+    const node = (instance.node ??= document.createElementNS(space, type)) as Element;
     drawKids(instance, props.children);
     arrange(instance);
     setProps(node, props, before?.props ?? {});
@@ -129,17 +133,10 @@ function draw(instance: Instance, vnode: VNode): void {
 
 function drawComponent(instance: Instance): void {
   const { vnode, layouts, effects } = instance;
-  const outer = [current, slot] as const;
   instance.isQueued = false;
   perform(effects);
   [current, slot] = [instance, 0];
-  let children: unknown;
-  try {
-    children = (vnode?.type as Component)(vnode?.props);
-  } finally {
-    [current, slot] = outer;
-  }
-  drawKids(instance, children);
+  drawKids(instance, (vnode?.type as Component)(vnode?.props));
   if (layouts.length) tasks.push(() => perform(layouts));
   if (effects.length && painted.push(instance) === 1) {
     requestAnimationFrame(() => setTimeout(runEffects));
@@ -148,7 +145,7 @@ function drawComponent(instance: Instance): void {
 }
 
 function drawKids(instance: Instance, children: unknown): void {
-  const { kids, isSvg, depth } = instance;
+  const { kids, isSvg } = instance;
   const vnodes = [children].flat().map(vnodeOf);
   let next = 0;
   instance.kids = vnodes.map((vnode) => {
@@ -162,15 +159,15 @@ function drawKids(instance: Instance, children: unknown): void {
   for (const kid of kids) if (kid) unmount(kid, true);
   vnodes.forEach((vnode, index) => {
     if (!vnode) return;
-    const kid = new Instance(instance, isSvg || vnode.type === "svg", depth + 1);
-    draw((instance.kids[index] ??= kid), vnode);
+    draw((instance.kids[index] ??= instanceIn(instance, isSvg || vnode.type === "svg")), vnode);
   });
 }
 
 function vnodeOf(child: unknown): VNode | null {
   if (child instanceof VNode) return child;
-  if (Array.isArray(child)) return new VNode(Fragment, { children: child });
-  return typeof child === "string" || typeof child === "number" ? new VNode("", `${child}`) : null;
+  if (Array.isArray(child)) return new VNode({ type: Fragment, props: { children: child } });
+  const isText = typeof child === "string" || typeof child === "number";
+  return isText ? new VNode({ type: "", props: `${child}` }) : null;
 }
 
 /** Where the child stands that is to become `vnode`: next in line, else anywhere; -1: it is new. */
@@ -258,25 +255,19 @@ function setProps(node: Live, props: Props, before: Props): void {
     const isWord = name[4] === "-" || name === "spellcheck"; // aria-, data-: "false" is said
     if (value === (isInput ? node[name] : before[name]) || name === "children") continue;
     if (isInput) node[name] = value ?? "";
-    else if (name === "style") setStyle(node.style, value, before[name]);
+    else if (typeof (value ?? before[name]) === "object") setStyle(node.style, value, before[name]);
     else if (name.startsWith("on")) listen(node, name.slice(2).toLowerCase(), value);
     else if (value == null || (value === false && !isWord)) node.removeAttribute(name);
     else node.setAttribute(name, value === true && !isWord ? "" : value);
   }
 }
 
-function setStyle(style: CSSStyleDeclaration, value: any, before: any): void {
-  if (typeof value === "string" || typeof before === "string") {
-    style.cssText = "";
-    before = {};
+function setStyle(style: CSSStyleDeclaration & Props, value: Props | null, before: Props): void {
+  for (const name in { ...before, ...value }) {
+    const text = value?.[name] ?? "";
+    if (name.startsWith("--")) style.setProperty(name, text);
+    else style[name as "color"] = text;
   }
-  if (typeof value === "string") style.cssText = value;
-  else
-    for (const name in { ...before, ...value }) {
-      const text = value?.[name] ?? "";
-      if (name.startsWith("--")) style.setProperty(name, text);
-      else (style as unknown as Props)[name] = text;
-    }
 }
 
 // An event that made the panel draw goes on to bubble: a handler that was set meanwhile is not meant.
@@ -352,12 +343,10 @@ const isSame = (a: any, b: any): boolean => {
 };
 
 function perform(slots: Slot[]): void {
-  const due = slots.splice(0);
-  for (const each of due) {
-    each.cleanup?.();
-    each.cleanup = undefined;
+  for (const due of slots.splice(0)) {
+    due.cleanup?.();
+    due.cleanup = due.run?.();
   }
-  for (const each of due) each.cleanup = each.run?.();
 }
 
 // ---- when ----
