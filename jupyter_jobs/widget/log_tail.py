@@ -39,6 +39,7 @@ class Tail:
     def __init__(self, job: str, after: int) -> None:
         self.job = job
         self.ended = False
+        self.is_heard = False  # whether the page knows that somebody answers
         self._after = after
         self._due_at = 0.0
         self._asked_at: float | None = None
@@ -140,9 +141,9 @@ class LogTails:
         with self._lock:
             if self._tails.get(page) is not tail:
                 return
-            had_ended = tail.ended
             lines = tail.take(place, answer, time.monotonic(), is_over=is_over)
-            if lines or tail.ended > had_ended:
+            if lines or tail.ended or not tail.is_heard:
+                tail.is_heard = True
                 self._say(page, tail, lines)
 
     def _refused(self, page: str, tail: Tail, error: JobsError) -> None:

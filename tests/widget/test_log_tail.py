@@ -163,6 +163,20 @@ async def test_lines_are_sent_as_they_come_also_while_the_loop_is_blocked(
     assert len(page.told) > 1
 
 
+async def test_a_job_that_has_said_nothing_is_answered_once(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_tail, "RHYTHM", 0.0)
+    async with following(external_backend, "silent log") as client:
+        job = await client.submit("work")
+        page = Page(client)
+        for _ in range(3):
+            await asyncio.to_thread(page.tails.follow, "p", job.id)
+            await asyncio.to_thread(page.tails.step)
+
+    assert [(message["lines"], message["ended"]) for message in page.told] == [([], False)] * 3
+
+
 async def test_a_log_that_cannot_be_had_says_why_and_is_asked_for_no_more(
     external_backend: RunningBackend,
 ) -> None:

@@ -264,7 +264,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(steps, max_size=40), st.integers(1, 4), st.integers(1, 4))
 def test_a_page_ends_with_the_current_jobs_whatever_the_order(
     steps: list[tuple[Any, ...]], reads: int, rows: int

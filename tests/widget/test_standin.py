@@ -3,6 +3,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from jupyter_jobs.widget.standin import StandIn
 
 PATIENCE = 10.0  # seconds, far above what any of this takes
@@ -87,3 +89,75 @@ async def test_without_live_jobs_nobody_asks() -> None:
             standin.wake()
 
             assert asked.wait(PATIENCE)
+
+
+async def test_an_interrupted_call_blocks_no_longer() -> None:
+    with standing_in(lambda: None) as standin:
+        with pytest.raises(KeyboardInterrupt), standin.blocking(), standin.blocking():
+            raise KeyboardInterrupt
+
+        assert standin._entered == 0
+
+
+async def test_a_thread_whose_start_was_interrupted_is_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = threading.Event()
+    start = threading.Thread.start
+
+    def interrupted(_: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        raise KeyboardInterrupt
+
+    with standing_in(asked.set) as standin:
+        monkeypatch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            with standin.blocking():
+                raise AssertionError("the call is not entered")
+        assert standin._entered == 0
+        with standin.blocking():
+            assert asked.wait(PATIENCE)
+
+
+async def test_jobs_that_change_while_they_are_counted_end_no_service() -> None:
+    asked = threading.Event()
+    looks: list[int] = []
+
+    def needed() -> bool:
+        looks.append(1)
+        if len(looks) < 4:
+            raise RuntimeError("dictionary changed size during iteration")
+        return True
+
+    with standing_in(asked.set, needed) as standin:
+        standin.ticked()
+        with standin.blocking():
+            assert asked.wait(PATIENCE)
+
+
+async def test_what_fails_because_all_ends_is_not_lamented(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    entered, closed = threading.Event(), threading.Event()
+
+    def catch_up() -> None:
+        entered.set()
+        closed.wait(PATIENCE)
+        raise OSError("the comm is closed")
+
+    with standing_in(catch_up) as standin:
+        with standin.blocking():
+            assert entered.wait(PATIENCE)
+        standin.close()
+        standin.close()
+        closed.set()
+
+    assert caplog.records == []
+
+
+async def test_a_closed_one_starts_no_thread() -> None:
+    with standing_in(lambda: None) as standin:
+        standin.close()
+        standin.wake()
+        with standin.blocking():
+            assert standin._thread is None
