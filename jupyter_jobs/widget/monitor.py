@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -21,9 +21,11 @@ from jupyter_jobs.jobs.target import find_target
 from jupyter_jobs.widget import fallback, notebook
 from jupyter_jobs.widget.actions import perform
 from jupyter_jobs.widget.connection import connection_row
+from jupyter_jobs.widget.display import Bundle, Displays
 from jupyter_jobs.widget.panel import Panel
 from jupyter_jobs.widget.panel_state import summary
 from jupyter_jobs.widget.plain_calls import PlainCalls
+from jupyter_jobs.widget.snapshot import Snapshot, take, take_slowly
 from jupyter_jobs.widget.standin import TICK, StandIn
 
 __all__ = ["JobMonitor"]
@@ -140,12 +142,19 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         self._panel = Panel(
             self._client, connection=self._connection, send=self._tell_page, act=self._act
         )
+        self._displays = Displays(
+            take=self._take,
+            bundle=self._bundle,
+            has_live=self._has_live,
+            is_watched=lambda: self._panel.has_pages,
+        )
         self._summary_due = 0.0
         self._summary_stale = True
         self._ticked_at = time.monotonic()
         super().__init__()
         self.on_msg(lambda _widget, message, _buffers: self._panel.receive(message))
         self._client.store.observe(self._renew_soon)
+        self._client.store.observe(self._displays.touch)
         self._client.watch(self._renew_soon)
         call_soon(self._home, self._start)
         JobMonitor._monitors[self._key] = self
@@ -183,8 +192,17 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         JobMonitor._monitors.setdefault(self._key, self)
         self._client.reconnect(found.auth)
 
+    def freeze(self) -> None:
+        """Replace the panel by plain HTML and text in all outputs that show it, at most the last 20 of this kernel.
+
+        Do so before you save a notebook that others are to read, or commit it. A panel lives by its kernel: reopened
+        without, JupyterLab shows an error in its place, though GitHub and nbviewer show the text and HTML beside it.
+        The monitor goes on; shown again, it is a live panel.
+        """
+        self._displays.replace()
+
     def close(self) -> None:
-        """Take the panel away and end the updates; the jobs go on. Twice without harm."""
+        """Put a plain picture in the panel's place and end the updates; the jobs go on. Twice without harm."""
         if self.closed:
             return
         if self._standin is not None:
@@ -192,7 +210,9 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         self._client.close()
         self._forget()
         call_soon(self._home, self._stop)
+        self._displays.replace()
         super().close()
+        self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets leaves None there
 
     def __enter__(self) -> Self:
         return self
@@ -211,13 +231,30 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         state = "closed" if self.closed else fallback.sentence(self._client.store)
         return f"JobMonitor({self._client.target.name}: {state})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        store = self._client.store
-        return {**data, "text/plain": repr(self), "text/html": fallback.html(store)}, metadata
+    @property
+    def _ipython_display_(self) -> Callable[[], None]:
+        """Shows it in an output that can be renewed. Where no kernel is, there is none and the bundle is shown."""
+        if notebook.kernel_shell() is None:
+            raise AttributeError("outputs can be renewed in a Jupyter kernel only")
+        return self._displays.show
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Bundle:
+        return self._bundle(take(self._client.store.current(), self._now()), True, **kwargs)
+
+    def _bundle(self, snapshot: Snapshot, with_widget: bool, **kwargs: Any) -> Bundle:
+        data: dict[str, Any] = {}
+        metadata: dict[str, Any] = {}
+        if with_widget and not self.closed and not notebook.is_noninteractive():
+            data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        plain = {"text/plain": fallback.text(snapshot), "text/html": fallback.html(snapshot)}
+        return {**data, **plain}, metadata
+
+    def _take(self) -> Iterator[Snapshot | None]:
+        return take_slowly(self._client.store.current(), self._now())
+
+    def _now(self) -> float | None:
+        """Return when the jobs were as they are known; None where no time is to be told."""
+        return None if notebook.is_noninteractive() else self._client.current_at or time.time()
 
     def _forget(self) -> None:
         if JobMonitor._monitors.get(self._key) is self:
@@ -245,6 +282,8 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
             if self._summary_stale and now >= self._summary_due:
                 self._renew()
                 self._summary_due = now + SETTLE
+            if self._displays.is_due():
+                self._tasks.spawn(self._displays.renew(), name="jupyter-jobs outputs")
             await asyncio.sleep(TICK if self._has_live() else REST)
 
     def _has_live(self) -> bool:
@@ -252,11 +291,12 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
 
     def _catch_up(self) -> None:
         self._client.api.drive_sync(self._client.reconciler.calls())
-        self._panel.flush()
-        self._panel.beat()
+        self._panel.catch_up()
 
-    def _act(self, name: str, job_id: str, reply: Callable[[Mapping[str, Any]], None]) -> None:
-        perform(self._client, name, job_id, reply)
+    def _act(
+        self, name: str, ids: Sequence[str], reply: Callable[[Mapping[str, Any]], None]
+    ) -> None:
+        perform(self._client, name, ids, reply, reconnect=self.reconnect)
 
     def _tell_page(self, message: Mapping[str, Any]) -> None:
         self.send(message)
@@ -268,7 +308,7 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         """Sync the summary: while jobs live only for a page that looks, and once when all have ended."""
         if self._panel.has_pages or not self._has_live():
             self._summary_stale = False
-            self.set_trait("summary", self._summary())
+            self._panel.publish(self.set_trait, "summary", self._summary())
 
     def _summary(self) -> dict[str, Any]:
         now = round(time.time() * 1000)

@@ -1,4 +1,4 @@
-"""What the notebook around a monitor tells: who it is, how it is configured, which event loop runs."""
+"""What the notebook around a monitor tells: who it is, how it is configured, which cell and event loop run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["config", "default_group", "running_loop"]
+__all__ = [
+    "config",
+    "default_group",
+    "is_noninteractive",
+    "kernel_shell",
+    "running_cell",
+    "running_loop",
+]
 
 
 def default_group() -> str:
@@ -28,6 +35,23 @@ def config() -> Mapping[str, Any]:
     shell = _shell()
     found: Mapping[str, Any] = {} if shell is None else shell.config.get("JobMonitor", {})
     return found
+
+
+def is_noninteractive() -> bool:
+    """Return whether `JUPYTER_JOBS_NONINTERACTIVE=1` asks for outputs without a widget, that are alike in every run."""
+    return os.environ.get("JUPYTER_JOBS_NONINTERACTIVE", "") not in ("", "0")
+
+
+def kernel_shell() -> Any:
+    """Return the IPython of a Jupyter kernel, whose outputs can be renewed; None in a terminal and elsewhere."""
+    shell = _shell()
+    return shell if getattr(shell, "kernel", None) is not None else None
+
+
+def running_cell(shell: Any) -> tuple[str | None, str | None]:
+    """Return the cell that runs, as its notebook calls it, and this execution of it; None for what is not told."""
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    return parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

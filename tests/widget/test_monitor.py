@@ -14,7 +14,6 @@ from jupyter_jobs.errors import (
     ConfigurationError,
     ConnectionLost,
     InvalidJob,
-    JobFailed,
     MonitorClosed,
     Unauthorized,
     UnknownRequest,
@@ -22,7 +21,9 @@ from jupyter_jobs.errors import (
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.requests import Command, Notebook
 from jupyter_jobs.widget import monitor as monitor_module
+from jupyter_jobs.widget.columns import decode
 from jupyter_jobs.widget.monitor import JobMonitor
+from jupyter_jobs.widget.panel_state import ROW_FIELDS
 from tests.support.backend import KEY, RunningBackend
 from tests.support.following import all_jobs, until
 from tests.support.monitor import closed, of, until_ready
@@ -255,28 +256,6 @@ async def test_a_closed_monitor_refuses_and_its_jobs_go_on(
 # What it shows, and what it does not.
 
 
-async def test_what_a_notebook_stores_is_the_same_after_another_run(
-    external_backend: RunningBackend,
-) -> None:
-    shown = []
-    for group in ("first run", "second run"):
-        monitor = of(external_backend, group)
-        job = monitor.submit("work", name="<b>mine</b>")
-        external_backend.update(job.id, status="FAILED", error='{"type": "E", "message": "<i>"}')
-        with pytest.raises(JobFailed):
-            await job
-        data, _ = monitor._repr_mimebundle_()
-        shown.append((data["text/plain"], data["text/html"], repr(monitor)))
-        assert "application/vnd.jupyter.widget-view+json" in data
-        assert job.id not in data["text/html"]
-        await closed(monitor)
-
-    assert shown[0] == shown[1]
-    assert shown[0][0] == "JobMonitor(this machine: 1 failed)"
-    assert "&lt;b&gt;mine&lt;/b&gt;" in shown[0][1]
-    assert "<i>" not in shown[0][1]
-
-
 async def test_the_key_is_shown_nowhere(
     external_backend: RunningBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -320,7 +299,7 @@ async def test_the_saved_summary_follows_the_jobs(
         await changed.wait()
 
     assert monitor.summary["total"] == 1
-    assert [row["id"] for row in monitor.summary["rows"]] == [job.id]
+    assert [row["id"] for row in monitor.summary["rows"]] == ["saved-0"]
     assert monitor.get_state()["summary"]["counts"] == {"SUCCEEDED": 1}
 
 
@@ -337,16 +316,18 @@ async def test_a_page_is_served_through_the_widgets_comm(
 
     say(type="hello", page="p1")
     snapshot = monitor.comm.custom[-1]
-    assert (snapshot["type"], [row["id"] for row in snapshot["jobs"]]) == ("snapshot", [job.id])
+    [row] = decode(ROW_FIELDS, snapshot["rows"])
+    assert (snapshot["type"], row["id"]) == ("snapshot", job.id)
 
-    say(type="action", page="p1", action="cancel", actionId=3, job=job.id)
+    say(type="action", page="p1", action="cancel", actionId=3, jobs=[job.id])
     with pytest.raises(concurrent.futures.CancelledError):
         await job
     replies: list[dict[str, Any]] = []
     while not replies:
         await asyncio.sleep(0)
         replies = [message for message in monitor.comm.custom if message["type"] == "reply"]
-    assert replies == [{"type": "reply", "page": "p1", "actionId": 3, "ok": True, "data": {}}]
+    done = {"done": [job.id], "refused": {}}
+    assert replies == [{"type": "reply", "page": "p1", "actionId": 3, "ok": True, "data": done}]
 
 
 async def test_an_api_that_can_do_little_is_shown_and_says_what_it_cannot() -> None:
@@ -366,8 +347,8 @@ async def test_an_api_that_can_do_little_is_shown_and_says_what_it_cannot() -> N
         job = await asyncio.to_thread(monitor.submit, "Process data", priority="HIGH")
         await seed.until(lambda: job.id in seed.subscribed)
         say(type="hello", page="p1")
-        say(type="action", page="p1", action="cancel", actionId=1, job=job.id)
-        say(type="action", page="p1", action="details", actionId=2, job=job.id)
+        say(type="action", page="p1", action="cancel", actionId=1, jobs=[job.id])
+        say(type="action", page="p1", action="details", actionId=2, jobs=[job.id])
         await seed.update(job.id, "COMPLETED", {"rows": 3})
 
         assert await job == {"rows": 3}
@@ -376,10 +357,10 @@ async def test_an_api_that_can_do_little_is_shown_and_says_what_it_cannot() -> N
         [snapshot] = [message for message in sent if message["type"] == "snapshot"]
         replies = {m["actionId"]: m for m in sent if m["type"] == "reply"}
         await closed(monitor)
-    [row] = snapshot["jobs"]
+    [row] = decode(ROW_FIELDS, snapshot["rows"])
     assert (row["id"], row["request"], row["status"]) == (job.id, "Process data", "QUEUED")
-    assert replies[1]["ok"] is False
-    assert replies[1]["error"] == "this API has no cancelJob: a job runs to its own end"
+    no_cancel = "this API has no cancelJob: a job runs to its own end"
+    assert replies[1]["data"] == {"done": [], "refused": {job.id: no_cancel}}
     assert (replies[2]["ok"], replies[2]["data"]["log"]) == (True, [])
 
 
