@@ -10,31 +10,31 @@
  * and `ids` are those of all its jobs.
  */
 
+import {
+  below,
+  bucketOf,
+  groupOf,
+  idOf,
+  isIn,
+  merge,
+  NONE,
+  partOf,
+  placeOf,
+  sumOf,
+  type Bucket,
+  type Group,
+  type Item,
+} from "./bucket.ts";
 import { ALL, matcher, type Choice } from "./choice.ts";
-import { fraction, isFailure, isLive, label } from "./format.ts";
+import { isFailure, isLive, label } from "./format.ts";
 import { compareText, natural, RANKS, rankOf, stem } from "./order.ts";
 import type { JobStore } from "./store.ts";
-import type { Counts, Row, Status } from "./types.ts";
+import type { Row } from "./types.ts";
+
+export type { Group };
 
 /** Above so many jobs the automatic choice is to group them by name. */
 export const MANY = 200;
-
-export interface Group {
-  key: string;
-  kind: "name" | "tag" | "failure";
-  title: string;
-  total: number;
-  counts: Readonly<Counts>;
-  /** Whether its jobs are hidden. */
-  fold: boolean;
-  /** All jobs in it that match. */
-  ids(): string[];
-  /** Its newest job. */
-  readonly example: Row;
-  /** The mean over its jobs, those that ended count as whole; null when none can still change. */
-  progress: number | null;
-  finished: number;
-}
 
 /**
  * A line of the list. `key` is unique and stays: a group's key, or a job's id; where a job stands in further groups,
@@ -44,139 +44,212 @@ export type Line =
   | { kind: "job"; key: string; id: string; row: Row; depth: 0 | 1 }
   | { kind: "group" | "failure"; key: string; title: string; group: Group };
 
-interface Item {
-  row: Row;
-  /** What it is sorted by: `rank`, then `text`, then `tie`, then the id. */
-  rank: number;
-  text: string;
-  tie: number;
-  /** Those it is in, none while it does not match; its lines in any but the first need a key of their own. */
-  buckets: readonly Bucket[];
-  moved: boolean;
-}
-
-interface Bucket {
-  key: string;
-  kind: Group["kind"] | "all";
-  title: string;
-  /** The bucket alone, for those that are in no other. */
-  alone: readonly Bucket[];
-  items: Item[];
-  incoming: Item[];
-  counts: Counts;
-  /** The sum of the jobs' parts. */
-  done: number;
-  group: Group | null;
-  header: 0 | 1;
-  /** How many items, from the front, stand elsewhere. */
-  skip: number;
-  /** The first line, and how many there are. */
-  start: number;
-  lines: number;
+export interface Outline {
+  /** Show what a reader chose; `update` brings it. */
+  set(choice: Choice): void;
+  /** Take in what changed since the last time; whether anything did. */
+  update(): boolean;
+  /** How many lines there are. */
+  readonly count: number;
+  /** A line, by its place from 0 up to but not including `count`. */
+  lineAt(index: number): Line;
+  /** The lines from `first` up to but not including `last`. */
+  slice(first: number, last: number): Line[];
+  /** Where the line of this key stands, or -1: it is not there, or folded away. */
+  indexOf(key: string): number;
+  /** How many jobs match. */
+  readonly shown: number;
+  /** The jobs that match. */
+  ids(): string[];
+  /** How the jobs are grouped, also when the choice is automatic. */
+  readonly groupedBy: Mode;
+  /** Stop taking in what the store tells. */
+  close(): void;
 }
 
 type Mode = NonNullable<Choice["groupBy"]>;
 
-const sumOf = (counts: Counts, which: (status: Status) => boolean): number =>
-  Object.entries(counts).reduce((sum, [status, n]) => sum + (which(status as Status) ? n : 0), 0);
-
-const partOf = (row: Row): number => (isLive(row.status) ? (fraction(row) ?? 0) : 1);
-
+/** A job that differs in one of these may be in other buckets. */
 const PLACE = ["status", "failure", "name", "request", "tags"] as const;
 
-const NONE: readonly Bucket[] = [];
+/** What is to be done again: the folds; which jobs match; how they are sorted; all, since all jobs are new. */
+const FOLDS = 1;
+const MATCHES = 2;
+const SORTS = 3;
+const JOBS = 4;
 
-export class Outline {
-  readonly #store: JobStore;
-  #choice = ALL;
-  #matches = matcher(ALL);
-  #mode: Mode = "none";
-  #dirty: Set<string> | null = null;
-  #rebuilds = true;
-  #resorts = true;
-  #refolds = false;
-  #items = new Map<string, Item>();
+export function outlineOf(store: JobStore): Outline {
+  let choice = ALL;
+  let matches = matcher(ALL);
+  let mode: Mode = "none";
+  let stale = JOBS;
+  const dirty = new Set<string>();
+  const items = new Map<string, Item>();
   /** All of them, sorted as they were at the last rebuilding. */
-  #sorted: Item[] = [];
-  #shown = 0;
-  readonly #buckets = new Map<string, Bucket>();
-  readonly #touched = new Set<Bucket>();
-  #moved: Item[] = [];
-  #blocks: Bucket[] = [];
-  #count = 0;
-  /** Stop taking in what the store tells. */
-  readonly close: () => void;
+  let sorted: Item[] = [];
+  let shown = 0;
+  const buckets = new Map<string, Bucket>();
+  const touched = new Set<Bucket>();
+  let moved: Item[] = [];
+  let blocks: Bucket[] = [];
+  let count = 0;
 
-  constructor(store: JobStore) {
-    this.#store = store;
-    this.close = store.watch((ids) => {
-      if (!ids) this.#dirty = null;
-      if (this.#dirty) for (const id of ids ?? []) this.#dirty.add(id);
+  const compare = (a: Item, b: Item): number =>
+    a.rank - b.rank ||
+    (choice.sort?.down ? compareText(b.text, a.text) : compareText(a.text, b.text)) ||
+    a.tie - b.tie ||
+    compareText(idOf(a), idOf(b));
+
+  const wanted = (): Mode => choice.groupBy ?? (shown > MANY && !choice.sort ? "name" : "none");
+
+  function rebuild(): void {
+    buckets.clear();
+    matches = matcher(choice);
+    sorted = sorted.filter((item) => items.get(idOf(item)) === item);
+    if (stale >= SORTS) sorted.forEach(rank);
+    const matching = sorted.sort(compare).filter((item) => {
+      item.buckets = NONE;
+      return matches(item.row);
     });
+    shown = matching.length;
+    mode = wanted();
+    matching.forEach(join);
+    settle();
   }
 
-  /** How many lines there are. */
-  get count(): number {
-    return this.#count;
+  function know(row: Row): Item {
+    const item: Item = { row, rank: 0, text: "", tie: 0, buckets: NONE, moved: false };
+    items.set(row.id, item);
+    sorted.push(item);
+    return item;
   }
 
-  /** How many jobs match. */
-  get shown(): number {
-    return this.#shown;
-  }
-
-  /** The jobs that match. */
-  ids(): string[] {
-    return [...this.#items.values()].filter(isIn).map(idOf);
-  }
-
-  /** Show what a reader chose; `update` brings it. */
-  set(choice: Choice): void {
-    const { statuses, query, sort, groupBy, unfolded } = this.#choice;
-    if (unfolded !== choice.unfolded) this.#refolds = true;
-    if (sort !== choice.sort) this.#resorts = true;
-    if (statuses !== choice.statuses || query !== choice.query || groupBy !== choice.groupBy)
-      this.#rebuilds = true;
-    this.#choice = choice;
-  }
-
-  /** Take in what changed since the last time; whether anything did. */
-  update(): boolean {
-    const dirty = this.#dirty;
-    const rebuilds = this.#rebuilds || this.#resorts || !dirty;
-    if (!rebuilds && !this.#refolds && !dirty.size) return false;
-    if (!dirty) {
-      this.#items.clear();
-      this.#sorted = [];
-      for (const row of this.#store.rows()) this.#know(row);
-      this.#resorts = true;
+  function take(id: string): void {
+    const row = store.get(id);
+    const item = items.get(id) ?? (row && know(row));
+    if (!item) return;
+    const before = { ...item };
+    const isShown = row !== undefined && matches(row);
+    if (row) {
+      item.row = row;
+      rank(item);
+      const isSame = before.rank === item.rank && before.tie === item.tie;
+      if (isShown && isIn(item) && isSame && PLACE.every((key) => before.row[key] === row[key])) {
+        for (const bucket of item.buckets) {
+          bucket.done += partOf(row) - partOf(before.row);
+          bucket.group = null;
+        }
+        return;
+      }
+    } else items.delete(id);
+    if (isIn(item)) {
+      shown -= 1;
+      moved.push(item);
+      item.moved = true;
+      item.buckets = NONE;
+      for (const bucket of before.buckets) tally(bucket, before.row, -1);
     }
-    this.#dirty = new Set();
-    for (const id of dirty ?? []) this.#take(id);
-    this.#settle();
-    if (rebuilds || this.#mode !== this.#wanted()) this.#rebuild();
-    return true;
+    if (!isShown) return;
+    shown += 1;
+    join(item);
   }
 
-  /** How the jobs are grouped, also when the choice is automatic. */
-  get groupedBy(): Mode {
-    return this.#mode;
+  function rank(item: Item): void {
+    const { sort } = choice;
+    const { row } = item;
+    const tie = rankOf(row);
+    const value = sort ? RANKS[sort.key](row) : tie;
+    item.rank = sort?.down ? -value : value;
+    item.tie = tie;
+    item.text = sort?.key === "name" ? natural(label(row)) : "";
   }
 
-  /** A line, by its place from 0 up to but not including `count`. */
-  lineAt(index: number): Line {
-    let low = 0;
-    let high = this.#blocks.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#blocks[middle] as Bucket).start <= index) low = middle + 1;
-      else high = middle;
+  function join(item: Item): void {
+    item.buckets = bucketsOf(item.row);
+    for (const bucket of item.buckets) {
+      tally(bucket, item.row, 1);
+      bucket.incoming.push(item);
     }
-    const bucket = this.#blocks[low - 1] as Bucket;
+  }
+
+  function tally(bucket: Bucket, row: Row, by: 1 | -1): void {
+    bucket.counts[row.status] = (bucket.counts[row.status] ?? 0) + by;
+    bucket.done += by * partOf(row);
+    touched.add(bucket);
+  }
+
+  function bucketsOf(row: Row): readonly Bucket[] {
+    const { id, status, failure, tags } = row;
+    const failed =
+      choice.sort || !isFailure(status)
+        ? null
+        : put("failure", failure ?? "", failure ?? `\n${id}`);
+    if (mode === "tag" && tags?.length) {
+      const tagged = [...new Set(tags)].map((tag) => put("tag", tag));
+      return failed ? [failed, ...tagged] : tagged;
+    }
+    const bucket =
+      mode === "tag"
+        ? put(mode, "no tag", "")
+        : mode === "name"
+          ? put(mode, stem(label(row)))
+          : put("all", "");
+    return failed ? [failed, bucket] : bucket.alone;
+  }
+
+  function put(kind: Bucket["kind"], title: string, name = title): Bucket {
+    const key = `${kind}:${name}`;
+    const bucket = buckets.get(key) ?? bucketOf(kind, title, key);
+    buckets.set(key, bucket);
+    return bucket;
+  }
+
+  /** Bring the buckets that were touched, and the blocks, into order again. */
+  function settle(): void {
+    for (const bucket of touched) {
+      merge(bucket, compare);
+      bucket.group = null;
+      if (!bucket.items.length) buckets.delete(bucket.key);
+    }
+    touched.clear();
+    for (const item of moved) item.moved = false;
+    moved = [];
+    for (const bucket of blocks) bucket.lines = 0;
+    blocks = [...buckets.values()].filter((bucket) => {
+      const { kind, key, items, counts } = bucket;
+      bucket.header = kind !== "all" && items.length > 1 ? 1 : 0;
+      bucket.skip = choice.sort || kind === "failure" ? 0 : sumOf(counts, isFailure);
+      const jobs = items.length - bucket.skip;
+      const lines = bucket.header && !choice.unfolded.has(key) ? 1 : jobs + bucket.header;
+      if (stale) bucket.group = null;
+      bucket.lines = lines;
+      return jobs > 0;
+    });
+    blocks.sort(compareBlocks);
+    count = 0;
+    for (const bucket of blocks) {
+      bucket.start = count;
+      count += bucket.lines;
+    }
+  }
+
+  /** Failures, newest first; then groups, those with live jobs first, by title; then jobs. */
+  function compareBlocks(a: Bucket, b: Bucket): number {
+    const kindOf = ({ kind, header }: Bucket): number => (kind === "failure" ? 0 : 2 - header);
+    const isOver = ({ counts }: Bucket): number => Number(!sumOf(counts, isLive));
+    const by = kindOf(a) - kindOf(b);
+    if (by || kindOf(a) !== 1) return by || compare(a.items[0] as Item, b.items[0] as Item);
+    return isOver(a) - isOver(b) || compareText(natural(a.title), natural(b.title));
+  }
+
+  function lineAt(index: number): Line {
+    const bucket = blocks[
+      below(blocks.length, (at) => (blocks[at] as Bucket).start <= index) - 1
+    ] as Bucket;
     const { header, kind, key, title } = bucket;
     const at = index - bucket.start - header;
     if (at < 0) {
-      const group = this.#groupOf(bucket);
+      const group = (bucket.group ??= groupOf(bucket));
       return { kind: kind === "failure" ? kind : "group", key, title, group };
     }
     const { row, buckets } = bucket.items[at + bucket.skip] as Item;
@@ -190,246 +263,63 @@ export class Outline {
     };
   }
 
-  /** The lines from `first` up to but not including `last`. */
-  slice(first: number, last: number): Line[] {
-    const lines: Line[] = [];
-    for (let index = Math.max(0, first); index < Math.min(last, this.#count); index += 1)
-      lines.push(this.lineAt(index));
-    return lines;
-  }
+  const close = store.watch((ids) => {
+    if (!ids) stale = JOBS;
+    for (const id of ids ?? []) dirty.add(id);
+  });
 
-  /** Where the line of this key stands, or -1: it is not there, or folded away. */
-  indexOf(key: string): number {
-    let item = this.#items.get(key);
-    let bucket = item?.buckets[0];
-    if (!item) {
-      bucket = this.#blocks.find((block) => key.endsWith(block.key));
-      if (!bucket) return -1;
-      if (bucket.key === key) return bucket.header ? bucket.start : -1;
-      item = this.#items.get(key.slice(0, -bucket.key.length - 1));
-    }
-    if (!item || !bucket?.lines) return -1;
-    const at = position(bucket.items, item, this.#compare) - bucket.skip + bucket.header;
-    const isThere = bucket.items[at + bucket.skip - bucket.header] === item;
-    return isThere && at >= bucket.header && at < bucket.lines ? bucket.start + at : -1;
-  }
-
-  #wanted(): Mode {
-    const { groupBy, sort } = this.#choice;
-    return groupBy ?? (this.#shown > MANY && !sort ? "name" : "none");
-  }
-
-  #rebuild(): void {
-    this.#buckets.clear();
-    this.#matches = matcher(this.#choice);
-    this.#sorted = this.#sorted.filter((item) => this.#items.get(item.row.id) === item);
-    if (this.#resorts) for (const item of this.#sorted) this.#rank(item);
-    this.#sorted.sort(this.#compare);
-    const shown = this.#sorted.filter((item) => {
-      item.buckets = NONE;
-      return this.#matches(item.row);
-    });
-    this.#shown = shown.length;
-    this.#mode = this.#wanted();
-    for (const item of shown) this.#join(item);
-    this.#rebuilds = this.#resorts = false;
-    this.#refolds = true;
-    this.#settle();
-  }
-
-  #know(row: Row): Item {
-    const item: Item = { row, rank: 0, text: "", tie: 0, buckets: NONE, moved: false };
-    this.#items.set(row.id, item);
-    this.#sorted.push(item);
-    return item;
-  }
-
-  #take(id: string): void {
-    const row = this.#store.get(id);
-    const item = this.#items.get(id) ?? (row && this.#know(row));
-    if (!item) return;
-    const { row: before, rank, tie, buckets } = item;
-    const matches = row !== undefined && this.#matches(row);
-    if (row) {
-      item.row = row;
-      this.#rank(item);
-      const isSame = rank === item.rank && tie === item.tie;
-      if (matches && isIn(item) && isSame && PLACE.every((field) => before[field] === row[field])) {
-        for (const bucket of buckets) {
-          bucket.done += partOf(row) - partOf(before);
-          bucket.group = null;
-        }
-        return;
+  return {
+    close,
+    lineAt,
+    get count() {
+      return count;
+    },
+    get shown() {
+      return shown;
+    },
+    get groupedBy() {
+      return mode;
+    },
+    ids: () => [...items.values()].filter(isIn).map(idOf),
+    set(next) {
+      const differs = (key: keyof Choice): boolean => choice[key] !== next[key];
+      if (differs("unfolded")) stale = Math.max(stale, FOLDS);
+      if (differs("statuses") || differs("query") || differs("groupBy"))
+        stale = Math.max(stale, MATCHES);
+      if (differs("sort")) stale = Math.max(stale, SORTS);
+      choice = next;
+    },
+    update() {
+      if (!stale && !dirty.size) return false;
+      if (stale === JOBS) {
+        items.clear();
+        sorted = [];
+        for (const row of store.rows()) know(row);
       }
-    } else this.#items.delete(id);
-    if (isIn(item)) {
-      this.#shown -= 1;
-      this.#moved.push(item);
-      item.moved = true;
-      item.buckets = NONE;
-      for (const bucket of buckets) this.#tally(bucket, before, -1);
-    }
-    if (!matches) return;
-    this.#shown += 1;
-    this.#join(item);
-  }
-
-  #rank(item: Item): void {
-    const { sort } = this.#choice;
-    const { row } = item;
-    const tie = rankOf(row);
-    const rank = sort ? RANKS[sort.key](row) : tie;
-    item.rank = sort?.down ? -rank : rank;
-    item.tie = tie;
-    item.text = sort?.key === "name" ? natural(label(row)) : "";
-  }
-
-  #join(item: Item): void {
-    item.buckets = this.#bucketsOf(item.row);
-    for (const bucket of item.buckets) {
-      this.#tally(bucket, item.row, 1);
-      bucket.incoming.push(item);
-    }
-  }
-
-  #tally(bucket: Bucket, row: Row, by: 1 | -1): void {
-    bucket.counts[row.status] = (bucket.counts[row.status] ?? 0) + by;
-    bucket.done += by * partOf(row);
-    this.#touched.add(bucket);
-  }
-
-  /** Bring the buckets that were touched, and the blocks, into order again. */
-  #settle(): void {
-    if (!this.#touched.size && !this.#refolds) return;
-    this.#refolds = false;
-    for (const bucket of this.#touched) {
-      merge(bucket, this.#compare);
-      bucket.group = null;
-      if (!bucket.items.length) this.#buckets.delete(bucket.key);
-    }
-    this.#touched.clear();
-    for (const item of this.#moved) item.moved = false;
-    this.#moved = [];
-    for (const bucket of this.#blocks) bucket.lines = 0;
-    const { sort, unfolded } = this.#choice;
-    this.#blocks = [...this.#buckets.values()].filter((bucket) => {
-      const { kind, key, items, counts } = bucket;
-      bucket.header = kind !== "all" && items.length > 1 ? 1 : 0;
-      bucket.skip = sort || kind === "failure" ? 0 : sumOf(counts, isFailure);
-      const jobs = items.length - bucket.skip;
-      bucket.lines = bucket.header && !unfolded.has(key) ? 1 : jobs + bucket.header;
-      return jobs > 0;
-    });
-    this.#blocks.sort(this.#compareBlocks);
-    this.#count = 0;
-    for (const bucket of this.#blocks) {
-      bucket.start = this.#count;
-      this.#count += bucket.lines;
-    }
-  }
-
-  #bucketsOf({ id, status, failure, name, request, tags }: Row): readonly Bucket[] {
-    const failed =
-      !this.#choice.sort && isFailure(status)
-        ? this.#bucket("failure", failure ?? "", failure ?? `\n${id}`)
-        : null;
-    const mode = this.#mode;
-    if (mode === "tag" && tags?.length) {
-      const buckets = [...new Set(tags)].map((tag) => this.#bucket(mode, tag));
-      return failed ? [failed, ...buckets] : buckets;
-    }
-    const bucket =
-      mode === "tag"
-        ? this.#bucket(mode, "no tag", "")
-        : mode === "name"
-          ? this.#bucket(mode, stem(label({ id, name, request })))
-          : this.#bucket("all", "");
-    return failed ? [failed, bucket] : bucket.alone;
-  }
-
-  #bucket(kind: Bucket["kind"], title: string, name = title): Bucket {
-    const key = `${kind}:${name}`;
-    let bucket = this.#buckets.get(key);
-    if (!bucket) {
-      const nothing = { done: 0, group: null, header: 0, skip: 0, start: 0, lines: 0 } as const;
-      const empty = { items: [], incoming: [], counts: {}, alone: [] as Bucket[], ...nothing };
-      bucket = { key, kind, title, ...empty };
-      empty.alone.push(bucket);
-      this.#buckets.set(key, bucket);
-    }
-    return bucket;
-  }
-
-  #groupOf(bucket: Bucket): Group {
-    const { key, kind, title, items, counts, done } = bucket;
-    const total = items.length;
-    const live = sumOf(counts, isLive);
-    return (bucket.group ??= {
-      key,
-      kind: kind as Group["kind"],
-      title,
-      total,
-      counts: Object.fromEntries(Object.entries(counts).filter(([, count]) => count)),
-      fold: bucket.lines === 1,
-      ids: () => items.map(idOf),
-      get example() {
-        return newest(items);
-      },
-      progress: live ? done / total : null,
-      finished: total - live,
-    });
-  }
-
-  #compare = (a: Item, b: Item): number =>
-    a.rank - b.rank ||
-    (this.#choice.sort?.down ? compareText(b.text, a.text) : compareText(a.text, b.text)) ||
-    a.tie - b.tie ||
-    compareText(a.row.id, b.row.id);
-
-  /** Failures, newest first; then groups, those with live jobs first, by title; then jobs. */
-  #compareBlocks = (a: Bucket, b: Bucket): number => {
-    const kindOf = ({ kind, header }: Bucket): number => (kind === "failure" ? 0 : header ? 1 : 2);
-    const kind = kindOf(a);
-    const by = kind - kindOf(b);
-    if (by || kind !== 1) return by || this.#compare(a.items[0] as Item, b.items[0] as Item);
-    const over = (bucket: Bucket): number => Number(!sumOf(bucket.counts, isLive));
-    return over(a) - over(b) || compareText(natural(a.title), natural(b.title));
+      for (const id of dirty) take(id);
+      dirty.clear();
+      if (stale || touched.size) settle();
+      if (stale >= MATCHES || mode !== wanted()) rebuild();
+      stale = 0;
+      return true;
+    },
+    slice(first, last) {
+      const lines: Line[] = [];
+      for (let index = Math.max(0, first); index < Math.min(last, count); index += 1)
+        lines.push(lineAt(index));
+      return lines;
+    },
+    indexOf(key) {
+      let item = items.get(key);
+      const bucket = item ? item.buckets[0] : blocks.find((block) => key.endsWith(block.key));
+      if (!bucket?.lines) return -1;
+      const { header, skip, start, lines } = bucket;
+      if (bucket.key === key) return header ? start : -1;
+      item ??= items.get(key.slice(0, -bucket.key.length - 1));
+      if (!item) return -1;
+      const at = placeOf(bucket.items, item, compare);
+      const line = header + at - skip;
+      return bucket.items[at] === item && at >= skip && line < lines ? start + line : -1;
+    },
   };
 }
-
-type Compare = (a: Item, b: Item) => number;
-
-/** Take out what moved and merge in what comes, in place. */
-function merge({ items, incoming }: Bucket, compare: Compare): void {
-  let kept = 0;
-  for (const item of items) if (!item.moved) items[kept++] = item;
-  incoming.sort(compare);
-  let to = (items.length = kept + incoming.length);
-  for (let item = incoming.pop(); item; item = incoming.pop()) {
-    const at = position(items, item, compare, kept);
-    while (kept > at) items[(to -= 1)] = items[(kept -= 1)] as Item;
-    items[(to -= 1)] = item;
-  }
-}
-
-/** Where the item stands, or would stand, among the first ones. */
-function position(
-  items: readonly Item[],
-  item: Item,
-  compare: Compare,
-  high = items.length,
-): number {
-  let low = 0;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compare(items[middle] as Item, item) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-const isIn = (item: Item): boolean => item.buckets !== NONE;
-const idOf = ({ row }: Item): string => row.id;
-
-const newest = (items: readonly Item[]): Row =>
-  items.map(({ row }) => row).reduce((a, b) => ((b.createdAt ?? 0) > (a.createdAt ?? 0) ? b : a));

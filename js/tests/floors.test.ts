@@ -10,7 +10,7 @@ const SOURCES = import.meta.glob("../src/**/*.{ts,tsx}", {
 const FLOORS: readonly (readonly string[])[] = [
   ["types.ts", "changes.ts", "dom.ts"],
   ["format.ts", "presence.ts", "choice.ts", "wire.ts"],
-  ["order.ts", "store.ts", "ui_state.ts"],
+  ["order.ts", "store.ts", "ui_state.ts", "bucket.ts"],
   ["bridge.ts", "outline.ts"],
   ["states.tsx"],
   ["columns.tsx"],

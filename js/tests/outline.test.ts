@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ALL, matches, type Choice, type SortKey } from "../src/choice.ts";
 import { fraction, isFailure, isLive, label } from "../src/format.ts";
 import { compareRows, natural, RANKS, stem } from "../src/order.ts";
-import { MANY, Outline, type Group, type Line } from "../src/outline.ts";
+import { MANY, outlineOf, type Outline, type Group, type Line } from "../src/outline.ts";
 import { JobStore } from "../src/store.ts";
 import type { Row, RowPatch, Status } from "../src/types.ts";
 import { manyRows } from "./many.ts";
@@ -10,10 +10,10 @@ import { rowOf } from "./rows.ts";
 
 const choiceOf = (given: Partial<Choice>): Choice => ({ ...ALL, ...given });
 
-function outlineOf(rows: Partial<Row>[], given: Partial<Choice> = {}): [Outline, JobStore] {
+function showing(rows: Partial<Row>[], given: Partial<Choice> = {}): [Outline, JobStore] {
   const store = new JobStore();
   store.replace(rows.map(rowOf));
-  const outline = new Outline(store);
+  const outline = outlineOf(store);
   outline.set(choiceOf(given));
   outline.update();
   return [outline, store];
@@ -41,7 +41,7 @@ const running = (id: string, more: Partial<Row> = {}): Partial<Row> => ({ id, ..
 
 describe("trouble first", () => {
   test("jobs of one failure are a folded group, newest failure first, single ones between", () => {
-    const [outline] = outlineOf([
+    const [outline] = showing([
       running("r", { startedAt: 1 }),
       failed("a1", 10, "ValueError"),
       failed("b", 20, "KeyError"),
@@ -54,7 +54,7 @@ describe("trouble first", () => {
   });
 
   test("unfolded, its jobs follow it, newest first", () => {
-    const [outline] = outlineOf([failed("a1", 10, "V"), failed("a2", 30, "V"), failed("b", 20)], {
+    const [outline] = showing([failed("a1", 10, "V"), failed("a2", 30, "V"), failed("b", 20)], {
       unfolded: new Set(["failure:V"]),
     });
 
@@ -65,7 +65,7 @@ describe("trouble first", () => {
 
   test("a filter for failures keeps the groups, a sorted column does not", () => {
     const rows = [failed("a1", 10, "V"), failed("a2", 30, "V"), running("r")];
-    const [outline] = outlineOf(rows, { statuses: new Set<Status>(["FAILED", "LOST"]) });
+    const [outline] = showing(rows, { statuses: new Set<Status>(["FAILED", "LOST"]) });
     expect(linesOf(outline)).toEqual(["failure V 2"]);
 
     outline.set(choiceOf({ sort: { key: "time", down: true } }));
@@ -75,7 +75,7 @@ describe("trouble first", () => {
   });
 
   test("a group that loses all but one is that job", () => {
-    const [outline, store] = outlineOf([failed("a1", 10, "V"), failed("a2", 30, "V")]);
+    const [outline, store] = showing([failed("a1", 10, "V"), failed("a2", 30, "V")]);
 
     store.drop(["a2"]);
     outline.update();
@@ -96,14 +96,14 @@ describe("groups", () => {
   const named = batch.map((row) => (row.id === "c3" ? { ...row, name: "clean #3" } : row));
 
   test("by name are those of a batch, with live jobs first; a job alone is no group", () => {
-    const [outline] = outlineOf(named, { groupBy: "name" });
+    const [outline] = showing(named, { groupBy: "name" });
 
     expect(linesOf(outline)).toEqual(["c3", "group sweep 2", "group clean 3", "lone"]);
     expect(outline.groupedBy).toBe("name");
   });
 
   test("tell all of their jobs, and show those that do not stand on top already", () => {
-    const [outline] = outlineOf(named, { groupBy: "name", unfolded: new Set(["name:clean"]) });
+    const [outline] = showing(named, { groupBy: "name", unfolded: new Set(["name:clean"]) });
 
     const clean = groupOf(outline, "name:clean");
     expect(linesOf(outline)).toEqual([
@@ -123,7 +123,7 @@ describe("groups", () => {
   });
 
   test("by tag have a job in each of its tags, and those without in one of their own", () => {
-    const [outline] = outlineOf(
+    const [outline] = showing(
       [
         running("a", { tags: ["x", "y", "x"], startedAt: 1 }),
         running("b", { tags: ["y"], startedAt: 2 }),
@@ -151,7 +151,7 @@ describe("groups", () => {
   });
 
   test("of a tag that is called like nothing are not those without one", () => {
-    const [outline] = outlineOf(
+    const [outline] = showing(
       [..."ab"].map((id) => running(id, { tags: ["no tag"] })).concat(running("c"), running("d")),
       { groupBy: "tag" },
     );
@@ -161,7 +161,7 @@ describe("groups", () => {
 
   test("are made by themselves where there are many jobs, unless a column is sorted", () => {
     const rows = manyRows(MANY + 1).map((row) => ({ ...row, status: "RUNNING" as const }));
-    const [outline, store] = outlineOf(rows);
+    const [outline, store] = showing(rows);
     expect(linesOf(outline)).toEqual(["group sweep a 67", "group sweep b 67", "group sweep c 67"]);
 
     outline.set(choiceOf({ sort: { key: "name", down: false } }));
@@ -175,7 +175,7 @@ describe("groups", () => {
   });
 
   test("keep their object while nothing in them changed", () => {
-    const [outline, store] = outlineOf(named, { groupBy: "name" });
+    const [outline, store] = showing(named, { groupBy: "name" });
     const before = groupOf(outline, "name:sweep");
     const other = groupOf(outline, "name:clean");
 
@@ -202,7 +202,7 @@ describe("a sorted column", () => {
     ["work", "cdab"],
     ["time", "cbda"],
   ])("%s goes up, and down", (key, order) => {
-    const [outline] = outlineOf(rows, { sort: { key, down: false } });
+    const [outline] = showing(rows, { sort: { key, down: false } });
     expect(
       outline
         .slice(0, 4)
@@ -224,7 +224,7 @@ describe("a sorted column", () => {
 
 describe("keys", () => {
   test("lead to their lines, and to none when those are folded or unknown", () => {
-    const [outline] = outlineOf(
+    const [outline] = showing(
       [
         running("a", { tags: ["x", "y"], startedAt: 1 }),
         running("b", { tags: ["x", "y"], startedAt: 2 }),
@@ -245,7 +245,7 @@ describe("keys", () => {
 });
 
 test("update tells whether there is anything new", () => {
-  const [outline, store] = outlineOf([running("a")]);
+  const [outline, store] = showing([running("a")]);
   expect(outline.update()).toBe(false);
 
   store.patch({ a: { progress: 0.5 } });
@@ -256,7 +256,7 @@ test("update tells whether there is anything new", () => {
 });
 
 test("an outline that is closed hears no more", () => {
-  const [outline, store] = outlineOf([running("a")]);
+  const [outline, store] = showing([running("a")]);
 
   outline.close();
   store.add([rowOf({ id: "b" })]);
@@ -360,7 +360,7 @@ describe("whatever happens, the lines are those of a fresh start", () => {
       ),
     });
     const store = new JobStore();
-    const outline = new Outline(store);
+    const outline = outlineOf(store);
     let chosen: Choice = ALL;
 
     for (let step = 0; step < 60; step += 1) {

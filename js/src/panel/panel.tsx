@@ -1,6 +1,6 @@
 import { Fragment, h, useEffect, useRef, useState, type JSX } from "../dom.ts";
 import { ALL } from "../choice.ts";
-import { Outline } from "../outline.ts";
+import { outlineOf, type Outline } from "../outline.ts";
 import { Announcer } from "./announcer.tsx";
 import { Empty } from "./empty.tsx";
 import { Header } from "./header.tsx";
@@ -24,7 +24,7 @@ export function Panel({ view }: { view: View }): JSX.Element {
   useDrawing(root, view, counting);
 
   const made = useRef<Outline | null>(null);
-  const outline = (made.current ??= new Outline(store));
+  const outline = (made.current ??= outlineOf(store));
   useEffect(() => () => outline.close(), []);
   outline.set(choice);
   outline.update();
