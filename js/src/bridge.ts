@@ -13,6 +13,7 @@ import { Changes } from "./changes.ts";
 import type { Kernel } from "./presence.ts";
 import { JobStore } from "./store.ts";
 import type {
+  Ability,
   Action,
   Connection,
   FromKernel,
@@ -84,7 +85,7 @@ export class Bridge {
   readonly #model: PanelModel;
   readonly #page = Math.random().toString(36).slice(2, 12); // crypto.randomUUID is missing on plain http
   readonly #pending = new Map<number, Pending>();
-  #actions: readonly Action[] = [];
+  #actions: readonly Ability[] = [];
   #followers: Follower[] = [];
   #lastAction = 0;
   #views = 0;
@@ -148,8 +149,8 @@ export class Bridge {
   }
 
   /** Whether this API can do it, and somebody is there to ask. */
-  can(action: Action): boolean {
-    return this.kernel === "live" && this.#actions.includes(action);
+  can(ability: Ability): boolean {
+    return this.kernel === "live" && this.#actions.includes(ability);
   }
 
   /** How many actions wait for a kernel that is busy. */

@@ -122,6 +122,8 @@ export interface Verdicts {
 
 export type Verb = "cancel" | "retry";
 export type Action = Verb | "details" | "repro" | "reconnect";
+/** What an API may be able to do: an action, or to tell a job's output. */
+export type Ability = Action | "follow";
 
 export type FromKernel =
   | {
@@ -132,7 +134,7 @@ export type FromKernel =
       connection: Connection;
       backend: string;
       /** What this API can do. */
-      actions: readonly Action[];
+      actions: readonly Ability[];
       /** How many jobs there are; those that `rows` lacks follow in patches. */
       total: number;
     }

@@ -49,7 +49,7 @@ export const snapshotOf = (
   seq: 1,
   now: NOW,
   rows: encode(rows),
-  actions: ["cancel", "retry", "details", "repro", "reconnect"],
+  actions: ["cancel", "retry", "details", "repro", "reconnect", "follow"],
   total: rows.length,
   ...more,
 });

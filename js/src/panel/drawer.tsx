@@ -143,18 +143,16 @@ function useDetails({ id, status }: Row, { bridge }: View): Told {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isGone = false;
-    const ask = (): void => {
-      const answer = (told: Told): void => {
-        if (isGone) return;
-        tell({ id, ...told });
-        if (isLive(status)) timer = setTimeout(ask, REFRESH_MS);
-      };
-      bridge.request("details", [id]).then(
-        (details) => answer({ details: details as Details }),
-        (error: Error) => answer({ refused: error.message }),
+    const ask = async (): Promise<void> => {
+      const told = await bridge.request("details", [id]).then(
+        (details) => ({ details: details as Details }),
+        ({ message }: Error) => ({ refused: message }),
       );
+      if (isGone) return;
+      tell({ id, ...told });
+      if (isLive(status)) timer = setTimeout(ask, REFRESH_MS);
     };
-    ask();
+    void ask();
     return () => {
       isGone = true;
       clearTimeout(timer);

@@ -56,7 +56,11 @@ export function useLog(
     };
     into.replaceChildren();
     setAway(false);
-    say("Asking the kernel…");
+    say(
+      bridge.kernel === "live" && !bridge.can("follow")
+        ? "This API tells nothing of what jobs print."
+        : "The kernel has the log.",
+    );
     const stop = bridge.follow(job, (more, ended) => {
       pending = [...pending, ...more].slice(-MOST_LINES);
       isOver = ended;

@@ -9,7 +9,6 @@ import type { View } from "./view.ts";
 
 /** Nobody is called back for jobs that were all shorter. */
 const LONG_MS = 60_000;
-const OFFER = "Tell me when all jobs are over";
 
 /** The views of each monitor; all of them together tell once. */
 const watched = new WeakMap<Bridge, Set<UiState>>();
@@ -85,8 +84,7 @@ export function NotifyButton({ view: { bridge, ui } }: { view: View }): JSX.Elem
       type="button"
       class="jj-glyph-button jj-bell"
       aria-pressed={notify}
-      aria-label={OFFER}
-      title={OFFER}
+      title="Tell me when all jobs are over"
       onClick={toggle}
     >
       <svg class="jj-icon jj-mark" viewBox="0 0 16 16" aria-hidden="true">

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LogLine, ToKernel } from "../../src/types.ts";
+import { recordedOf } from "../many.ts";
 import { mount, type Mounted } from "../mount.ts";
 import { rowOf } from "../rows.ts";
 
@@ -96,6 +97,19 @@ test("it follows the end until the reader scrolls up, and again by a button", as
   await panel.click(panel.one("button", "↓ To the end"));
 
   expect(panel.one("log").scrollTop).toBe(1000);
+});
+
+test("an API that does not tell output is said to be one", async () => {
+  panel.unmount();
+  const recorded = recordedOf([rowOf({ id: "a", startedAt: 0 })]);
+  for (const message of recorded.messages)
+    if (message.type === "snapshot") message.actions = ["cancel", "details"];
+  panel = await mount(recorded);
+  panel.all("row")[0]?.focus();
+
+  await panel.press("l");
+
+  expect(panel.one("log").textContent).toBe("This API tells nothing of what jobs print.");
 });
 
 test("long lines wrap or scroll, as the reader wants", async () => {
