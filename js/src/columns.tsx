@@ -32,11 +32,7 @@ export const COLUMNS: readonly Column[] = [
 
 function StateCell({ row }: CellProps): JSX.Element {
   const part = format.fraction(row);
-  return (
-    <span role="img" aria-label={STATES[row.status].word}>
-      <StateIcon status={row.status} part={part} pulse={part === null} />
-    </span>
-  );
+  return <StateIcon status={row.status} alone part={part} pulse={part === null} />;
 }
 
 function NameCell({ row }: CellProps): JSX.Element {
@@ -162,7 +158,7 @@ function TimeCell({ row, now, frozen }: CellProps): JSX.Element {
     <>
       {left !== null && <span class="jj-left">{format.roughly(left)} left</span>}
       {spent !== null && (
-        <span class={row.status === "QUEUED" ? "jj-spent jj-wait" : "jj-spent"}>
+        <span class={row.status === "QUEUED" ? "jj-muted" : ""}>
           {format.duration(spent, !format.isLive(row.status))}
         </span>
       )}

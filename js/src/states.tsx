@@ -43,23 +43,37 @@ export const STATES = Object.fromEntries(
 export const STATUSES = Object.keys(STATES) as Status[];
 
 /** A drawing of one line on the grid of icons. */
-export const Icon = (props: { kind: string; children: ComponentChildren }): JSX.Element => (
-  <svg class={`jj-icon ${props.kind}`} viewBox="0 0 16 16" aria-hidden="true">
-    {props.children}
-  </svg>
-);
+export function Icon(props: {
+  kind: string;
+  /** What it stands for, where no words beside it say so. */
+  says?: string | undefined;
+  children: ComponentChildren;
+}): JSX.Element {
+  const { kind, says, children } = props;
+  return (
+    <svg
+      class={`jj-icon ${kind}`}
+      viewBox="0 0 16 16"
+      {...(says ? { role: "img", "aria-label": says } : { "aria-hidden": "true" })}
+    >
+      {children}
+    </svg>
+  );
+}
 
-/** A state's shape in its colour; `part` fills the ring of a running job. Words beside it name the state. */
+/** A state's shape in its colour; `part` fills the ring of a running job. */
 export function StateIcon(props: {
   status: Status;
+  /** Whether no words beside it name the state. */
+  alone?: boolean;
   part?: number | null;
   pulse?: boolean;
 }): JSX.Element {
-  const { status, part, pulse } = props;
-  const { token, base, path } = STATES[status];
+  const { status, alone, part, pulse } = props;
+  const { token, base, path, word } = STATES[status];
   const runs = status === "RUNNING";
   return (
-    <Icon kind={pulse && runs ? `${token} jj-pulse` : token}>
+    <Icon kind={pulse && runs ? `${token} jj-pulse` : token} says={alone ? word : undefined}>
       {[
         base && <circle class={`jj-${base}`} cx="8" cy="8" r={base === "disc" ? 7 : 6.25} />,
         // A circle of radius 2 drawn 4 wide is a pie; its dash is the slice, from twelve o'clock onwards.

@@ -43,11 +43,7 @@ export const GroupView = memo(
     const status = there.find(isLive) ?? there[0] ?? "QUEUED";
     const told = actsTold(props.acts, () => group.ids());
     const words = told && <Words text={told} />;
-    const state = (
-      <span role="img" aria-label={STATES[status].word}>
-        <StateIcon status={status} part={progress} />
-      </span>
-    );
+    const state = <StateIcon status={status} alone part={progress} />;
     const common = {
       ...props,
       level: 1,
@@ -66,7 +62,7 @@ export const GroupView = memo(
           {words ||
             (can(view, "retry") && (
               <Button
-                tabIndex={props.reachable ? 0 : -1}
+                tabIndex={props.tabIndex}
                 does={() => begin(view, "retry", group.ids(), null)}
               >
                 {verbLabel("retry", total)}
@@ -107,9 +103,8 @@ export const GroupView = memo(
             (status) =>
               status !== "SUCCEEDED" && (
                 <span key={status} class="jj-count" title={STATES[status].word}>
-                  <StateIcon status={status} />
+                  <StateIcon status={status} alone />
                   {compact(counts[status] ?? 0)}
-                  <span class="jj-hidden"> {STATES[status].word}</span>
                 </span>
               ),
           )}

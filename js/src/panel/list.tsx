@@ -101,7 +101,7 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
                 index: first + place + 1 + Number(heads),
                 open: key === open,
                 asking: asking?.key === key,
-                reachable: key === reachable,
+                tabIndex: key === reachable ? 0 : -1,
               };
               if (line.kind !== "job") {
                 const fold = !choice.unfolded.has(key);
@@ -161,9 +161,7 @@ function Heads({ view: { ui } }: { view: View }): JSX.Element {
           </div>
         );
       })}
-      <div class="jj-cell" role="columnheader">
-        <span class="jj-hidden">Actions</span>
-      </div>
+      <div role="columnheader" aria-label="Actions" />
     </div>
   );
 }

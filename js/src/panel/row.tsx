@@ -17,8 +17,8 @@ export interface LineProps {
   /** Whether something stands below it. */
   open: boolean;
   asking: boolean;
-  /** Whether Tab reaches this line; only one does. */
-  reachable: boolean;
+  /** 0 for the line that Tab reaches, -1 for the others. */
+  tabIndex: number;
 }
 
 const MARKS: Readonly<Record<Verb, readonly [string, string]>> = {
@@ -42,9 +42,8 @@ export function Line(
     children?: ComponentChildren;
   },
 ): JSX.Element {
-  const { view, id, asking, level, what, press } = props;
+  const { view, id, asking, level, tabIndex, what, press } = props;
   const { ui } = view;
-  const tabIndex = props.reachable ? 0 : -1;
   return (
     <div
       class={`jj-row jj-l${level}${props.open ? " jj-open" : ""}`}
@@ -115,7 +114,7 @@ export const RowView = memo((props: RowProps): JSX.Element => {
     >
       <Button
         kind="glyph-button jj-chevron"
-        tabIndex={props.reachable ? 0 : -1}
+        tabIndex={props.tabIndex}
         title="Details"
         aria-label={`Details of ${what}`}
         aria-expanded={open}
