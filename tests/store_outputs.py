@@ -1,4 +1,7 @@
-"""Run the notebooks and store their outputs, as they are committed: `python tests/store_outputs.py [notebook …]`."""
+"""Run the notebooks and store their outputs, as they are committed: `python tests/store_outputs.py [notebook …]`.
+
+Without a reader, so that the outputs hold no time, no duration and no widget, and are the same after another run.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +30,13 @@ def store_outputs(path: Path) -> None:
     ):
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         os.environ.update(own, **api, JPY_SESSION_NAME=str(path))
-        os.environ.update(PYTHONPATH=str(ROOT), PATH=programs)
+        os.environ.update(PYTHONPATH=str(ROOT), PATH=programs, JUPYTER_JOBS_NONINTERACTIVE="1")
         NotebookClient(
             notebook,
             store_widget_state=False,
             record_timing=False,
             resources={"metadata": {"path": str(path.parent)}},
         ).execute()
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
-        # The model lived in the kernel that has just ended; text and HTML stay.
-        output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     # What the kernel says of itself differs from machine to machine.
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, path)

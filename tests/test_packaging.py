@@ -110,6 +110,7 @@ def test_a_committed_notebook_is_clean(path: Path) -> None:
     text = path.read_text()
 
     assert "widgets" not in nbformat.read(path, as_version=4).metadata, "it holds widget state"
+    assert "jupyter.widget-view" not in text, "it shows a widget that is gone with its kernel"
     assert len(text) <= MAX_NOTEBOOK
     assert MACHINE_PATH.findall(text) == []
     assert SECRET.findall(text) == []
