@@ -5,24 +5,19 @@
  * number: whatever does not fit means that something was lost, and is answered by `resync`, and the snapshot that
  * follows makes all right again. The kernel sends only while a page says that it lives: `hello` when the first view
  * appears, `alive` every 20 s, `bye` when the last one goes. While the kernel is silent the sign of life is a `hello`
- * too, so that a kernel that comes back answers with a snapshot.
+ * too, so that a kernel that comes back answers with a snapshot. Where a host does not push, the page polls.
+ *
+ * An action waits as long as the kernel is busy. It is said again after a snapshot, since it may have been lost before
+ * it; by its number the kernel knows what it has done already. Only when the comm went, and nobody answers, is it over.
  */
 
 import type { AnyModel } from "@anywidget/types";
+import { act } from "./acts.ts";
 import { Changes } from "./changes.ts";
+import { followingOf, type Following } from "./following.ts";
 import type { Kernel } from "./presence.ts";
 import { JobStore } from "./store.ts";
-import type {
-  Ability,
-  Action,
-  Connection,
-  FromKernel,
-  LogLine,
-  Summary,
-  ToKernel,
-  Verb,
-  Verdicts,
-} from "./types.ts";
+import type { Ability, Action, Connection, FromKernel, Summary, ToKernel, Verb } from "./types.ts";
 import type { UiState } from "./ui_state.ts";
 import { decode } from "./wire.ts";
 
@@ -34,14 +29,12 @@ export const ALIVE_MS = 20_000;
 export const SILENCE_MS = 15_000;
 /** How long the first word may take before the page says that nobody answers. */
 export const FIRST_WORD_MS = 3_000;
-/** After this long without a word, while something is awaited, the page asks by itself: some hosts do not push. */
+/** After this long without a word, while something is awaited, the page asks by itself. */
 export const QUIET_MS = 7_000;
 /** How often it asks. */
 export const POLL_MS = 3_000;
 /** An action that is unanswered for so long waits for a kernel that is busy. */
 export const ANSWER_MS = 300;
-/** How long a click is shown after its answer, unless the job shows it before. */
-export const SHOWN_MS = 5_000;
 const RESYNC_MS = 1_000;
 const WATCH_MS = 1_000;
 
@@ -53,10 +46,8 @@ const UNKNOWN: Connection = {
   asOf: null,
 };
 
-const GONE = "The kernel cannot be reached. Run JobMonitor() in any cell.";
-
 interface Pending {
-  message: ToKernel;
+  message: Said;
   sentAt: number;
   /** Whether the answer is late. */
   waits: boolean;
@@ -65,342 +56,259 @@ interface Pending {
   reject(error: Error): void;
 }
 
-interface Follower {
-  job: string;
-  /** The last line that it has. */
-  after: number;
-  /** Where a line was missing and asked for again: the kernel has not got it either. */
-  asked: number;
-  onLines(lines: readonly LogLine[], ended: boolean): void;
-}
+type Without<Message> = Message extends ToKernel ? Omit<Message, "page"> : never;
+type Said = Without<ToKernel>;
 
-export class Bridge {
-  readonly store = new JobStore();
+export interface Bridge {
+  readonly store: JobStore;
   /** Told of every change of what follows, and of the store. */
-  readonly changes = new Changes();
-  kernel: Kernel = "waiting";
-  connection = UNKNOWN;
-  backend = "";
-
-  readonly #model: PanelModel;
-  readonly #page = Math.random().toString(36).slice(2, 12); // crypto.randomUUID is missing on plain http
-  readonly #pending = new Map<number, Pending>();
-  #actions: readonly Ability[] = [];
-  #followers: Follower[] = [];
-  #lastAction = 0;
-  #views = 0;
-  #seq: number | null = null;
-  #resyncAt = -Infinity;
-  #heardAt = 0;
-  #saidAt = 0;
-  #polledAt = 0;
-  #gone: ReturnType<typeof setTimeout> | undefined;
-  #watch: ReturnType<typeof setInterval> | undefined;
-  #clockOffset = 0;
-  #knownAt = 0;
-
-  constructor(model: PanelModel, closed: AbortSignal) {
-    this.#model = model;
-    this.#readSummary();
-    model.on("msg:custom", this.#receive);
-    model.on("change:summary", this.#onSummary);
-    model.on("comm_live_update", this.#onCommChanged);
-    document.addEventListener("visibilitychange", this.#onVisible, { signal: closed });
-    window.addEventListener("pagehide", this.#onPageHide, { signal: closed });
-    closed.addEventListener("abort", () => {
-      model.off("msg:custom", this.#receive);
-      model.off("change:summary", this.#onSummary);
-      model.off("comm_live_update", this.#onCommChanged);
-      clearInterval(this.#watch);
-      clearTimeout(this.#gone);
-      for (const { timer } of this.#pending.values()) clearTimeout(timer);
-    });
-  }
-
-  /** The time on the kernel's clock, whose times the rows carry; until that is known, the time of the rows. */
-  now(): number {
-    if (this.kernel === "waiting" && this.#knownAt) return this.#knownAt;
-    return Date.now() + this.#clockOffset;
-  }
-
-  /** The last moment for which the panel is known to be right, on the kernel's clock; null or 0 before there was one. */
-  get asOf(): number | null {
-    return this.kernel === "silent" ? this.#knownAt : this.connection.asOf;
-  }
-
-  /** Count a view in; the function it returns counts it out. */
-  attach(): () => void {
-    this.#views += 1;
-    if (this.#views === 1) {
-      this.kernel = "waiting";
-      this.#heardAt = Date.now();
-      this.#say("hello");
-      this.#watch = setInterval(this.#look, WATCH_MS);
-    }
-    let attached = true;
-    return () => {
-      if (!attached) return;
-      attached = false;
-      this.#views -= 1;
-      if (this.#views > 0) return;
-      clearInterval(this.#watch);
-      this.#say("bye");
-    };
-  }
-
-  /** Whether this API can do it, and somebody is there to ask. */
-  can(ability: Ability): boolean {
-    return this.kernel === "live" && this.#actions.includes(ability);
-  }
-
+  readonly changes: Changes;
+  readonly kernel: Kernel;
+  readonly connection: Connection;
+  readonly backend: string;
   /** How many actions wait for a kernel that is busy. */
-  get waiting(): number {
-    return [...this.#pending.values()].filter((pending) => pending.waits).length;
-  }
-
+  readonly waiting: number;
+  /** The last moment for which the panel is known to be right, on the kernel's clock; null or 0 before there was one. */
+  readonly asOf: number | null;
+  /** The time on the kernel's clock, whose times the rows carry; until that is known, the time of the rows. */
+  now(): number;
+  /** Count a view in; the function it returns counts it out. */
+  attach(): () => void;
+  /** Whether this API can do it, and somebody is there to ask. */
+  can(ability: Ability): boolean;
   /**
    * Ask the kernel to do something; rejects with the sentence it refuses with. Waits as long as the kernel is busy.
    * @param onWaiting Called once when the answer is late.
    */
-  request(
-    action: Action,
-    jobs: readonly string[] = [],
-    onWaiting: () => void = () => undefined,
-  ): Promise<unknown> {
-    const actionId = (this.#lastAction += 1);
-    const message: ToKernel = { type: "action", page: this.#page, action, actionId, jobs };
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        pending.waits = true;
-        onWaiting();
-        this.changes.tell();
-      }, ANSWER_MS);
-      const pending = { message, sentAt: Date.now(), waits: false, timer, resolve, reject };
-      this.#pending.set(actionId, pending);
-      if (this.#send(message)) return;
-      this.#pending.delete(actionId);
-      clearTimeout(timer);
-      reject(new Error(GONE));
-    });
-  }
-
+  request(action: Action, jobs?: readonly string[], onWaiting?: () => void): Promise<unknown>;
   /** Cancel or retry jobs, and show in `ui` at once, and until each job shows it, what becomes of it. */
-  act(ui: UiState, verb: Verb, ids: readonly string[]): void {
-    const open = new Set(
-      ids.filter((id) => (ui.now.acts.get(id)?.phase ?? "refused") === "refused"),
-    );
-    if (!open.size) return;
-    const before = new Map([...open].map((id) => [id, this.store.get(id)?.status]));
-    const shown = (id: string): boolean => this.store.get(id)?.status !== before.get(id);
-    const forget = (ids: Iterable<string>): void => {
-      const gone = [...ids].filter((id) => open.delete(id));
-      if (gone.length) ui.setActs(gone, null);
-      if (!open.size) unwatch();
-    };
-    const refuse = (id: string, why: string): void => {
-      if (open.delete(id)) ui.setActs([id], { verb, phase: "refused", why });
-    };
-    const unwatch = this.store.watch((changed) => forget((changed ?? [...open]).filter(shown)));
+  act(ui: UiState, verb: Verb, ids: readonly string[]): void;
+  follow: Following["follow"];
+}
 
-    ui.setActs(open, { verb, phase: "sent" });
-    this.request(verb, [...open], () => ui.setActs(open, { verb, phase: "waiting" })).then(
-      (data) => {
-        const { refused = {} } = (data ?? {}) as Partial<Verdicts>;
-        for (const [id, why] of Object.entries(refused)) refuse(id, why);
-        ui.setActs(open, { verb, phase: "sent" });
-        setTimeout(() => forget(open), SHOWN_MS);
-      },
-      (error: Error) => {
-        for (const id of open) refuse(id, error.message);
-        unwatch();
-      },
-    );
-  }
+/** @param closed Ends the bridge's listening and waiting. */
+export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
+  const page = Math.random().toString(36).slice(2, 12); // crypto.randomUUID is missing on plain http
+  const pending = new Map<number, Pending>();
+  const following = followingOf((job, after) => send({ type: "follow", job, after }));
+  const clock = (): number => Date.now();
+  let actions: readonly Ability[] = [];
+  let lastAction = 0;
+  let views = 0;
+  let seq: number | null = null;
+  let resyncAt = -Infinity;
+  let heardAt = 0;
+  let saidAt = 0;
+  let polledAt = 0;
+  let clockOffset = 0;
+  let knownAt = 0;
+  let watch: ReturnType<typeof setInterval> | undefined;
+  let farewell: ReturnType<typeof setTimeout> | undefined;
 
-  /** Hand on a job's log, from what the kernel has kept of it to its end, until the returned function is called. */
-  follow(job: string | null, onLines: Follower["onLines"]): () => void {
-    if (job === null) return () => undefined;
-    const follower = { job, after: 0, asked: -1, onLines };
-    this.#followers.push(follower);
-    this.#sayFollow();
-    return () => {
-      const wasLast = this.#followers.at(-1) === follower;
-      this.#followers = this.#followers.filter((other) => other !== follower);
-      if (wasLast) this.#sayFollow();
-    };
-  }
+  const bridge: { -readonly [Key in keyof Bridge]: Bridge[Key] } = {
+    store: new JobStore(),
+    changes: new Changes(),
+    kernel: "waiting",
+    connection: UNKNOWN,
+    backend: "",
+    get waiting() {
+      return [...pending.values()].filter(({ waits }) => waits).length;
+    },
+    get asOf() {
+      return bridge.kernel === "silent" ? knownAt : bridge.connection.asOf;
+    },
+    now: () => (bridge.kernel === "waiting" && knownAt) || clock() + clockOffset,
+    attach() {
+      if (!views++) {
+        bridge.kernel = "waiting";
+        heardAt = clock();
+        say("hello");
+        watch = setInterval(look, WATCH_MS);
+      }
+      let isAttached = true;
+      return () => {
+        if (!isAttached) return;
+        isAttached = false;
+        if (--views) return;
+        clearInterval(watch);
+        say("bye");
+      };
+    },
+    can: (ability) => bridge.kernel === "live" && actions.includes(ability),
+    request: (action, jobs = [], onWaiting) =>
+      new Promise((resolve, reject) => {
+        const actionId = (lastAction += 1);
+        const message: Said = { type: "action", action, actionId, jobs };
+        const timer = setTimeout(() => {
+          mine.waits = true;
+          onWaiting?.();
+          changes.tell();
+        }, ANSWER_MS);
+        const mine = { message, sentAt: clock(), waits: false, timer, resolve, reject };
+        pending.set(actionId, mine);
+        if (!send(message)) refuse(actionId);
+      }),
+    act: (ui, verb, ids) => act(bridge, ui, verb, ids),
+    follow: following.follow,
+  };
+  const { store, changes } = bridge;
 
-  #receive = (message: FromKernel): void => {
+  function receive(message: FromKernel): void {
     switch (message.type) {
       case "snapshot":
-        this.#seq = message.seq;
-        this.#resyncAt = -Infinity;
-        this.#clockOffset = message.now - Date.now();
-        this.connection = message.connection;
-        this.backend = message.backend;
-        this.#actions = message.actions;
-        this.store.replace(decode(message.rows), message);
-        this.#resume();
+        seq = message.seq;
+        resyncAt = -Infinity;
+        clockOffset = message.now - clock();
+        actions = message.actions;
+        bridge.connection = message.connection;
+        bridge.backend = message.backend;
+        store.replace(decode(message.rows), message);
+        resume();
         break;
       case "patch":
-        if (this.#follows(message.seq, 1)) {
-          this.#seq = message.seq;
-          if (message.gone) this.store.drop(message.gone);
-          if (message.rows) this.store.add(decode(message.rows));
-          if (message.jobs) this.store.patch(message.jobs);
-          if (message.connection) this.connection = message.connection;
-        }
+        if (!follows(message.seq, 1)) break;
+        seq = message.seq;
+        store.drop(message.gone ?? []);
+        store.add(message.rows ? decode(message.rows) : []);
+        store.patch(message.jobs ?? {});
+        bridge.connection = message.connection ?? bridge.connection;
         break;
       case "beat":
-        this.#follows(message.seq, 0);
+        follows(message.seq, 0);
         break;
       case "log":
-        this.#log(message);
+        if (message.page === page) following.take(message);
         break;
-      case "reply":
-        this.#settle(message);
-        break;
+      case "reply": {
+        if (message.page !== page) break;
+        const settled = take(message.actionId);
+        if (message.ok) settled?.resolve(message.data);
+        else settled?.reject(new Error(message.error));
+      }
     }
-    this.#heard();
-  };
+    heardAt = clock();
+    // Before the first snapshot a reply or a beat is a sign of life, but there is nothing live to show yet.
+    if (seq === null) return;
+    bridge.kernel = "live";
+    knownAt = bridge.now();
+    changes.tell();
+  }
 
   /** Whether a message comes `step` after the last one; when one is missing between them, asks for a snapshot. */
-  #follows(seq: number, step: 0 | 1): boolean {
-    if (this.#seq !== null && seq <= this.#seq) return false;
-    if (this.#seq !== null && seq === this.#seq + step) return true;
-    if (Date.now() - this.#resyncAt >= RESYNC_MS) {
-      this.#resyncAt = Date.now();
-      this.#send({ type: "resync", page: this.#page, have: this.#seq ?? 0 });
+  function follows(next: number, step: 0 | 1): boolean {
+    if (seq !== null && next <= seq + step) return next === seq + step && step > 0;
+    if (clock() - resyncAt >= RESYNC_MS) {
+      resyncAt = clock();
+      send({ type: "resync", have: seq ?? 0 });
     }
     return false;
   }
 
-  #settle(reply: FromKernel & { type: "reply" }): void {
-    const pending = this.#pending.get(reply.actionId);
-    if (reply.page !== this.#page || !pending) return;
-    clearTimeout(pending.timer);
-    this.#pending.delete(reply.actionId);
-    if (reply.ok) pending.resolve(reply.data);
-    else pending.reject(new Error(reply.error));
+  function take(actionId: number): Pending | undefined {
+    const taken = pending.get(actionId);
+    clearTimeout(taken?.timer);
+    pending.delete(actionId);
+    return taken;
   }
 
-  /** After a snapshot: what may have been lost on the way is said again; an action has its number, so it is done once. */
-  #resume(): void {
-    clearTimeout(this.#gone);
-    for (const pending of this.#pending.values()) {
-      if (Date.now() - pending.sentAt < FIRST_WORD_MS) continue;
-      pending.sentAt = Date.now();
-      this.#send(pending.message);
+  function refuse(actionId: number): void {
+    const why = "The kernel cannot be reached. Run JobMonitor() in any cell.";
+    take(actionId)?.reject(new Error(why));
+    changes.tell();
+  }
+
+  /** After a snapshot: say again what may have been lost on the way. */
+  function resume(): void {
+    clearTimeout(farewell);
+    for (const each of pending.values()) {
+      if (clock() - each.sentAt < FIRST_WORD_MS) continue;
+      each.sentAt = clock();
+      send(each.message);
     }
-    if (this.#followers.length) this.#sayFollow();
+    following.resume();
   }
 
-  #refuseAll = (): void => {
-    for (const { timer, reject } of this.#pending.values()) {
-      clearTimeout(timer);
-      reject(new Error(GONE));
-    }
-    this.#pending.clear();
-    this.changes.tell();
-  };
-
-  /** The kernel follows one log for a page: that of the latest follower. */
-  #sayFollow(): void {
-    const { job, after } = this.#followers.at(-1) ?? { job: null, after: 0 };
-    this.#send({ type: "follow", page: this.#page, job, after });
-  }
-
-  #log({ page, job, lines, ended }: FromKernel & { type: "log" }): void {
-    if (page !== this.#page) return;
-    for (const follower of this.#followers) {
-      if (follower.job !== job) continue;
-      const { after } = follower;
-      const fresh = lines.filter((line) => line.seq > after);
-      if (after && fresh[0] && fresh[0].seq > after + 1 && follower.asked !== after) {
-        follower.asked = after;
-        this.#sayFollow();
-        continue;
-      }
-      follower.after = fresh.at(-1)?.seq ?? after;
-      follower.onLines(fresh, ended);
-    }
-  }
-
-  #heard(): void {
-    this.#heardAt = Date.now();
-    // Before the first snapshot a reply or a beat is a sign of life, but there is nothing live to show yet.
-    if (this.#seq === null) return;
-    this.kernel = "live";
-    this.#knownAt = this.now();
-    this.changes.tell();
-  }
-
-  #look = (): void => {
-    const quietFor = Date.now() - this.#heardAt;
+  function look(): void {
+    const { liveCount } = store;
+    const quietFor = clock() - heardAt;
     const patience =
-      this.kernel === "waiting" ? FIRST_WORD_MS : this.store.liveCount ? SILENCE_MS : Infinity;
-    const awaited = this.store.liveCount + this.#pending.size > 0;
-    if (this.kernel !== "silent" && quietFor >= patience) this.#fallSilent();
-    else if (this.kernel === "live" && awaited && quietFor >= QUIET_MS) this.#poll();
-    else if (Date.now() - this.#saidAt >= ALIVE_MS) this.#greet();
-  };
-
-  #poll(): void {
-    if (Date.now() - this.#polledAt < POLL_MS) return;
-    this.#polledAt = Date.now();
-    this.#send({ type: "poll", page: this.#page, have: this.#seq ?? 0 });
+      bridge.kernel === "waiting" ? FIRST_WORD_MS : liveCount ? SILENCE_MS : Infinity;
+    if (bridge.kernel !== "silent" && quietFor >= patience) fallSilent();
+    else if (clock() - saidAt >= ALIVE_MS) greet();
+    else if (
+      bridge.kernel === "live" &&
+      liveCount + pending.size &&
+      quietFor >= QUIET_MS &&
+      clock() - polledAt >= POLL_MS
+    ) {
+      polledAt = clock();
+      send({ type: "poll", have: seq ?? 0 });
+    }
   }
 
-  #fallSilent(): void {
-    this.kernel = "silent";
-    this.changes.tell();
-    if (this.#views) this.#say("hello");
+  function fallSilent(): void {
+    bridge.kernel = "silent";
+    changes.tell();
+    if (views) say("hello");
   }
 
-  #greet(): void {
-    this.#say(this.kernel === "live" ? "alive" : "hello");
+  function greet(): void {
+    if (views) say(bridge.kernel === "live" ? "alive" : "hello");
   }
 
-  #say(type: "hello" | "alive" | "bye"): void {
-    this.#saidAt = Date.now();
-    this.#send({ type, page: this.#page });
+  function say(type: "hello" | "alive" | "bye"): void {
+    saidAt = clock();
+    send({ type });
   }
 
-  #send(message: ToKernel): boolean {
+  function send(message: Said): boolean {
     try {
-      this.#model.send(message);
+      model.send({ ...message, page } as ToKernel);
       return true;
     } catch {
-      return false; // the comm is gone with its kernel; `#look` and `comm_live_update` show it
+      return false; // the comm is gone with its kernel; `look` and `comm_live_update` show it
     }
   }
 
-  #readSummary(): void {
-    const summary = this.#model.get("summary");
-    if (!summary?.rows) return;
-    this.connection = summary.connection;
-    this.backend = summary.backend;
-    this.#knownAt = summary.asOf;
-    this.store.replace(summary.rows, summary);
-    this.changes.tell();
+  function readSummary(): void {
+    const summary = model.get("summary");
+    if (seq !== null || !summary?.rows) return;
+    bridge.connection = summary.connection;
+    bridge.backend = summary.backend;
+    knownAt = summary.asOf;
+    store.replace(summary.rows, summary);
+    changes.tell();
   }
 
-  #onSummary = (): void => {
-    if (this.#seq === null) this.#readSummary();
-  };
-
   // JupyterLab: the comm was lost, or found again; which of them, the answer to `hello` tells.
-  #onCommChanged = (): void => {
-    this.#fallSilent();
-    clearTimeout(this.#gone);
-    this.#gone = setTimeout(this.#refuseAll, FIRST_WORD_MS);
-  };
+  function onCommChanged(): void {
+    fallSilent();
+    clearTimeout(farewell);
+    farewell = setTimeout(() => [...pending.keys()].forEach(refuse), FIRST_WORD_MS);
+  }
 
-  #onVisible = (): void => {
-    if (document.visibilityState === "visible" && this.#views) this.#greet(); // timers slept with the tab
-  };
+  function onVisible(): void {
+    if (document.visibilityState === "visible") greet(); // timers slept with the tab
+  }
 
-  #onPageHide = (event: PageTransitionEvent): void => {
-    if (!event.persisted && this.#views) this.#say("bye");
-  };
+  function onPageHide(event: PageTransitionEvent): void {
+    if (!event.persisted && views) say("bye");
+  }
+
+  const heard = {
+    "msg:custom": receive,
+    "change:summary": readSummary,
+    comm_live_update: onCommChanged,
+  } as const;
+  readSummary();
+  for (const [name, hear] of Object.entries(heard)) model.on(name as "msg:custom", hear);
+  document.addEventListener("visibilitychange", onVisible, { signal: closed });
+  window.addEventListener("pagehide", onPageHide, { signal: closed });
+  closed.addEventListener("abort", () => {
+    for (const [name, hear] of Object.entries(heard)) model.off(name as "msg:custom", hear);
+    clearInterval(watch);
+    clearTimeout(farewell);
+    for (const { timer } of pending.values()) clearTimeout(timer);
+  });
+  return bridge;
 }

@@ -2,7 +2,7 @@
 
 import { h, render } from "./dom.ts";
 import type { InitializeProps, RenderProps } from "@anywidget/types";
-import { Bridge } from "./bridge.ts";
+import { bridgeOf, type Bridge } from "./bridge.ts";
 import { Panel } from "./panel/panel.tsx";
 import type { Summary } from "./types.ts";
 import { UiState } from "./ui_state.ts";
@@ -38,7 +38,7 @@ export default () => {
   return {
     initialize({ model }: Pick<InitializeProps<Model>, "model">): () => void {
       const closed = new AbortController();
-      bridge = new Bridge(model, closed.signal);
+      bridge = bridgeOf(model, closed.signal);
       return () => closed.abort();
     },
     render({ el }: Pick<RenderProps<Model>, "el">): () => void {

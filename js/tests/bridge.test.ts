@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ALIVE_MS, Bridge, FIRST_WORD_MS, SILENCE_MS } from "../src/bridge.ts";
+import { ALIVE_MS, bridgeOf, FIRST_WORD_MS, SILENCE_MS, type Bridge } from "../src/bridge.ts";
 import type { FromKernel, Row, ToKernel } from "../src/types.ts";
 import { encode } from "./encode.ts";
 import { FakeModel } from "./fake_model.ts";
@@ -24,13 +24,13 @@ const { connection, backend } = recordedOf([]).summary;
 const snapshot = (seq: number, rows: Row[] = [running], now = Date.now()): FromKernel =>
   snapshotOf(rows, { connection, backend, seq, now });
 
-function bridgeOf(model = new FakeModel(recordedOf([]).summary)): [Bridge, FakeModel] {
-  return [new Bridge(model, closing.signal), model];
+function idle(model = new FakeModel(recordedOf([]).summary)): [Bridge, FakeModel] {
+  return [bridgeOf(model, closing.signal), model];
 }
 
 /** A bridge with a view, after its first snapshot. */
 function live(jobs?: Row[]): [Bridge, FakeModel, () => void] {
-  const [bridge, model] = bridgeOf();
+  const [bridge, model] = idle();
   const detach = bridge.attach();
   model.say(snapshot(1, jobs));
   model.sent.length = 0;
@@ -42,7 +42,7 @@ const types = (model: FakeModel): string[] =>
 
 describe("signs of life", () => {
   test("the first view says hello, the last one bye, those between nothing", () => {
-    const [bridge, model] = bridgeOf();
+    const [bridge, model] = idle();
 
     const one = bridge.attach();
     const two = bridge.attach();
@@ -67,7 +67,7 @@ describe("signs of life", () => {
   });
 
   test("closing takes every listener and timer along", () => {
-    const [bridge, model] = bridgeOf();
+    const [bridge, model] = idle();
     bridge.attach();
 
     closing.abort();
@@ -243,7 +243,7 @@ describe("the watchdog", () => {
     const recorded = recordedOf([running]);
     const rows = [running];
     const asOf = NOW - 60_000;
-    const [bridge] = bridgeOf(
+    const [bridge] = idle(
       new FakeModel({ ...recorded.summary, rows, counts: { RUNNING: 1 }, total: 1, asOf }),
     );
     bridge.attach();
@@ -292,7 +292,7 @@ test("the page's clock follows the kernel's", () => {
 });
 
 test("a summary that changes is read until the first snapshot, then no more", () => {
-  const [bridge, model] = bridgeOf();
+  const [bridge, model] = idle();
   const summary = { ...model.summary, rows: [running], counts: { RUNNING: 1 as const }, total: 1 };
   model.summary = summary;
   model.emit("change:summary");

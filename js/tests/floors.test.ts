@@ -9,9 +9,10 @@ const SOURCES = import.meta.glob("../src/**/*.{ts,tsx}", {
 // From the ground up. A file may import from floors below its own; inside `panel/`, also from its neighbours.
 const FLOORS: readonly (readonly string[])[] = [
   ["types.ts", "changes.ts", "dom.ts"],
-  ["format.ts", "presence.ts", "choice.ts", "wire.ts"],
+  ["format.ts", "presence.ts", "choice.ts", "wire.ts", "following.ts"],
   ["order.ts", "store.ts", "ui_state.ts", "bucket.ts"],
-  ["bridge.ts", "outline.ts"],
+  ["acts.ts", "outline.ts"],
+  ["bridge.ts"],
   ["states.tsx"],
   ["columns.tsx"],
   ["panel/"],

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { h, render } from "../../src/dom.ts";
-import { Bridge } from "../../src/bridge.ts";
+import { bridgeOf, type Bridge } from "../../src/bridge.ts";
 import { NotifyButton } from "../../src/panel/notify.tsx";
 import { UiState } from "../../src/ui_state.ts";
 import { replay, type FakeModel } from "../fake_model.ts";
@@ -31,7 +31,7 @@ beforeEach(() => {
   );
   model = replay(recordedOf(["a", "b"].map((id) => rowOf({ id, startedAt: NOW - 100_000 }))));
   closed = new AbortController();
-  bridge = new Bridge(model, closed.signal);
+  bridge = bridgeOf(model, closed.signal);
   bridge.attach();
 });
 afterEach(() => {
