@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_jobs._redact import redact
 from jupyter_jobs.jobs.model import Job
 from jupyter_jobs.jobs.store import JobStore
-from jupyter_jobs.widget.panel_state import epoch_ms, error_line
+from jupyter_jobs.widget.rows import epoch_ms, error_line
 
 __all__ = ["details"]
 

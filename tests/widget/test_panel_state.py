@@ -10,16 +10,8 @@ from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.widget import panel_state
 from jupyter_jobs.widget.columns import decode
-from jupyter_jobs.widget.panel_state import (
-    ROW_FIELDS,
-    SAVED_BYTES,
-    SAVED_ROWS,
-    PanelState,
-    by_urgency,
-    most_urgent,
-    row,
-    summary,
-)
+from jupyter_jobs.widget.panel_state import SAVED_BYTES, SAVED_ROWS, PanelState, summary
+from jupyter_jobs.widget.rows import ROW_FIELDS, row
 
 LIVE = {"state": "connected", "detail": "", "retryAt": None, "attempt": 0, "asOf": 1}
 
@@ -76,43 +68,6 @@ class Watched:
         return {shown["id"]: json.loads(json.dumps(shown)) for shown in rows}
 
 
-# Rows.
-
-
-def test_a_row_has_exactly_its_fields_and_times_in_milliseconds() -> None:
-    shown = row(body(createdAt="2026-11-22T10:00:00.250Z"))
-
-    assert set(shown) == set(ROW_FIELDS)
-    assert shown["createdAt"] == 1795341600250
-    assert shown["finishedAt"] is None
-
-
-def test_a_failure_is_one_line_and_what_it_shares_with_others() -> None:
-    shown = row(body(status="FAILED", error=error("bad day 7\n second line")))
-
-    assert shown["error"] == "ValueError: bad day 7 second line"
-    assert shown["failure"] == "ValueError: bad day …"
-
-
-@pytest.mark.parametrize("status", [status for status in JobStatus if not status.is_failure])
-def test_a_job_that_has_not_failed_has_no_failure(status: JobStatus) -> None:
-    shown = row(body(status=status.value, error=error("bad day")))
-
-    assert (shown["error"], shown["failure"]) == (None, None)
-
-
-def test_what_is_usual_is_null() -> None:
-    usual = row(body(attempt=1, tags=[], progress=None))
-    unusual = row(body(attempt=3, tags=["a", "b"], progress=1 / 3))
-
-    assert (usual["attempt"], usual["tags"], usual["progress"]) == (None, None, None)
-    assert (unusual["attempt"], unusual["tags"], unusual["progress"]) == (3, ("a", "b"), 0.3333)
-
-
-def test_long_texts_are_cut() -> None:
-    assert len(row(body(message="x" * 5000))["message"]) == 200
-
-
 # What is told.
 
 
@@ -131,6 +86,29 @@ def test_a_snapshot_tells_everything_and_then_nothing_is_new() -> None:
     }
     assert not page.state.has_more
     assert page.state.patch(LIVE) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"createdAt": "yesterday"},
+        {"createdAt": 5},
+        {"progress": "half"},
+        {"progress": float("inf")},
+        {"tags": 7},
+        {"attempt": {}},
+        {"kind": ["FUNCTION"]},
+    ],
+)
+def test_a_job_that_nobody_can_read_hides_no_other(odd: dict[str, Any]) -> None:
+    page = Watched()
+    page.store.merge(body("odd", **odd))
+    page.store.merge(body("good"))
+    page.snapshot()
+
+    assert set(page.rows) == {"odd", "good"}
+    assert page.rows["odd"]["status"] == "RUNNING"
+    assert page.rows["good"]["name"] == "good"
 
 
 def test_a_patch_holds_changed_fields_only_and_new_jobs_as_columns() -> None:
@@ -217,13 +195,13 @@ def test_rows_that_are_known_are_not_read_again_and_fill_a_message(
     monkeypatch.setattr(panel_state, "READS", 5)
     monkeypatch.setattr(panel_state, "ROWS", 30)
     read: list[str] = []
-    values = panel_state._values
+    values = panel_state.row_values
 
     def noted(body: Mapping[str, Any]) -> tuple[Any, ...]:
         read.append(body["id"])
         return values(body)
 
-    monkeypatch.setattr(panel_state, "_values", noted)
+    monkeypatch.setattr(panel_state, "row_values", noted)
 
     page.store.merge(body("j49", 2, progress=0.5))
     assert page.snapshot()["rows"]["n"] == 30
@@ -291,16 +269,6 @@ def test_a_page_ends_with_the_current_jobs_whatever_the_order(
 
 
 # What is saved.
-
-
-def test_trouble_comes_first() -> None:
-    store = JobStore()
-    for n, status in enumerate(["SUCCEEDED", "QUEUED", "RUNNING", "FAILED", "SUCCEEDED"]):
-        store.merge(body(f"j{n}", status=status, createdAt=f"2026-11-22T10:00:0{n}Z"))
-
-    assert [job.id for job in by_urgency(store)] == ["j3", "j2", "j1", "j4", "j0"]
-    assert [job.id for job in most_urgent(store, 9)] == ["j3", "j2", "j1", "j4", "j0"]
-    assert [job.id for job in most_urgent(store, 2)] == ["j3", "j2"]
 
 
 def test_the_saved_summary_stays_small_however_many_jobs() -> None:
