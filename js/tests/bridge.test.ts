@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ALIVE_MS, bridgeOf, FIRST_WORD_MS, SILENCE_MS, type Bridge } from "../src/bridge.ts";
+import {
+  ALIVE_MS,
+  ANSWER_MS,
+  bridgeOf,
+  FIRST_WORD_MS,
+  POLL_MS,
+  QUIET_MS,
+  SILENCE_MS,
+  type Bridge,
+} from "../src/bridge.ts";
 import type { FromKernel, Row, ToKernel } from "../src/types.ts";
 import { encode } from "./encode.ts";
 import { FakeModel } from "./fake_model.ts";
@@ -192,6 +201,167 @@ describe("actions", () => {
     model.broken = new Error("Cannot send");
 
     await expect(bridge.request("cancel", ["a"])).rejects.toThrow("kernel cannot be reached");
+  });
+
+  test("an answer that comes while the question is being sent is heard", async () => {
+    const { summary } = recordedOf([]);
+    const model = new FakeModel(summary, (message, kernel) => {
+      if (message.type !== "action") return;
+      const { page, actionId } = message;
+      kernel.say({ type: "reply", page, actionId, ok: true, data: 7 });
+    });
+    const [bridge] = idle(model);
+
+    await expect(bridge.request("details", ["a"])).resolves.toBe(7);
+  });
+
+  test("a late answer counts as waiting until it comes, and is told once", async () => {
+    const [bridge, model] = live();
+    const onWaiting = vi.fn();
+    void bridge.request("details", ["a"], onWaiting);
+    const told = vi.fn();
+    bridge.changes.listen(told);
+
+    vi.advanceTimersByTime(ANSWER_MS - 1);
+    expect([bridge.waiting, onWaiting.mock.calls.length]).toEqual([0, 0]);
+    vi.advanceTimersByTime(1);
+    expect([bridge.waiting, onWaiting.mock.calls.length, told.mock.calls.length]).toEqual([
+      1, 1, 1,
+    ]);
+    const { page, actionId } = actionOf(model);
+    model.say({ type: "reply", page, actionId, ok: true, data: {} });
+
+    expect(bridge.waiting).toBe(0);
+  });
+
+  test("one that may be lost is said again after a snapshot, by the same number", () => {
+    const [bridge, model] = live();
+    void bridge.request("cancel", ["a"]);
+    model.say(snapshot(2));
+    expect(types(model)).toEqual(["action"]);
+
+    vi.advanceTimersByTime(FIRST_WORD_MS);
+    model.say(snapshot(3));
+    model.say(snapshot(4));
+
+    expect(types(model)).toEqual(["action", "action"]);
+    expect(actionOf(model, 1)).toEqual(actionOf(model, 0));
+  });
+
+  test("when the comm went and nobody answers, those that wait are refused", async () => {
+    const [bridge, model] = live();
+    const refused = vi.fn();
+    bridge.request("cancel", ["a"]).catch(refused);
+
+    model.emit("comm_live_update");
+    await vi.advanceTimersByTimeAsync(FIRST_WORD_MS);
+
+    expect(refused.mock.calls[0]?.[0].message).toContain("kernel cannot be reached");
+  });
+
+  test("when the comm came back, they go on waiting", async () => {
+    const [bridge, model] = live();
+    const settled = vi.fn();
+    bridge.request("cancel", ["a"]).then(settled, settled);
+
+    model.emit("comm_live_update");
+    model.say(snapshot(2));
+    await vi.advanceTimersByTimeAsync(5 * FIRST_WORD_MS);
+
+    expect(settled).not.toHaveBeenCalled();
+  });
+
+  test("what the API can do is known from the snapshot, and only while somebody is there", () => {
+    const [bridge, model] = idle();
+    bridge.attach();
+    expect(bridge.can("cancel")).toBe(false);
+
+    model.say(snapshotOf([running], { connection, backend, actions: ["cancel"] }));
+    expect([bridge.can("cancel"), bridge.can("retry")]).toEqual([true, false]);
+    vi.advanceTimersByTime(SILENCE_MS);
+
+    expect(bridge.can("cancel")).toBe(false);
+  });
+});
+
+describe("many jobs", () => {
+  test("come in parts, and are one whole", () => {
+    const [bridge, model] = idle();
+    bridge.attach();
+
+    model.say(snapshotOf([running], { connection, backend, total: 3 }));
+    expect([bridge.store.size, bridge.store.total]).toEqual([1, 3]);
+    model.say({ type: "patch", seq: 2, rows: encode([rowOf({ id: "b" }), rowOf({ id: "c" })]) });
+
+    expect([bridge.store.size, bridge.store.total]).toEqual([3, 3]);
+  });
+
+  test("that are superseded go", () => {
+    const [bridge, model] = live([running, rowOf({ id: "b" })]);
+
+    model.say({ type: "patch", seq: 2, gone: ["a"], rows: encode([rowOf({ id: "a2" })]) });
+
+    expect([...bridge.store.rows()].map((row) => row.id)).toEqual(["b", "a2"]);
+  });
+});
+
+describe("a log", () => {
+  test("is asked for, handed on, and asked for again after a snapshot", () => {
+    const [bridge, model] = live();
+    const onLines = vi.fn();
+    bridge.follow("a", onLines);
+    const [{ page }] = model.sent as [ToKernel];
+    const lines = [{ seq: 1, time: null, stream: "stdout", text: "x" }];
+
+    model.say({ type: "log", page: "another", job: "a", lines, ended: false });
+    model.say({ type: "log", page, job: "a", lines, ended: false });
+    model.say(snapshot(2));
+
+    expect(onLines.mock.calls).toEqual([[lines, false]]);
+    expect(model.sent).toEqual([
+      { type: "follow", page, job: "a", after: 0 },
+      { type: "follow", page, job: "a", after: 1 },
+    ]);
+  });
+});
+
+describe("a host that does not push", () => {
+  const polls = (model: FakeModel): number =>
+    model.sent.filter(({ type }) => type === "poll").length;
+
+  test("is asked when it is quiet while jobs live, again and again", () => {
+    const [bridge, model] = live();
+
+    vi.advanceTimersByTime(QUIET_MS - 1000);
+    expect(polls(model)).toBe(0);
+    vi.advanceTimersByTime(1000 + POLL_MS);
+    expect(polls(model)).toBe(2);
+    expect(model.sent[0]).toMatchObject({ type: "poll", have: 1 });
+    model.say({ type: "patch", seq: 2, jobs: { a: { progress: 0.5 } } });
+    vi.advanceTimersByTime(QUIET_MS - 1000);
+
+    expect([polls(model), bridge.kernel]).toEqual([2, "live"]);
+  });
+
+  test("is asked also while an action waits", () => {
+    const [bridge, model] = live([rowOf({ status: "FAILED" })]);
+    vi.advanceTimersByTime(2 * QUIET_MS);
+    expect(polls(model)).toBe(0);
+
+    void bridge.request("retry", ["job"]);
+    vi.advanceTimersByTime(1000);
+
+    expect(polls(model)).toBe(1);
+  });
+
+  test("that does not answer either is not live", () => {
+    const [bridge, model] = live();
+
+    vi.advanceTimersByTime(SILENCE_MS);
+    const before = polls(model);
+    vi.advanceTimersByTime(SILENCE_MS);
+
+    expect([bridge.kernel, before, polls(model)]).toEqual(["silent", 3, 3]);
   });
 });
 
