@@ -7,7 +7,9 @@ race the kernel's start; every wait is for a condition, never for time.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,6 +91,10 @@ class NotebookPage:
         number = self.page.evaluate("([path, index]) => lab.start(path, index)", [self.path, index])
         return int(number)
 
+    def is_running(self, number: int) -> bool:
+        """Whether a started cell has not ended."""
+        return not self.page.evaluate("number => lab.runs[number]", number)
+
     def wait_for_run(self, number: int, *, check: bool = True) -> None:
         """Wait until a started cell has ended.
 
@@ -112,6 +118,18 @@ class NotebookPage:
         self.run_and_wait(index, check=check)
         return index
 
+    def sources(self) -> list[str]:
+        """What is in the cells, in their order."""
+        found: list[str] = self.page.evaluate(
+            "path => lab.panel(path).content.widgets.map(({ model }) => model.sharedModel.source)",
+            self.path,
+        )
+        return found
+
+    def mode(self) -> str:
+        """`command` or `edit`."""
+        return str(self.page.evaluate("path => lab.panel(path).content.mode", self.path))
+
     def cell(self, index: int) -> Locator:
         """A cell, input and output."""
         return self._panel.locator(f'.jp-Cell[data-windowed-list-index="{index}"]')
@@ -125,6 +143,18 @@ class NotebookPage:
         self._make_current()
         self._command(index, "notebook:create-output-view")
         return self.page.locator(".jp-LinkedOutputView").last
+
+    def clear_output(self, index: int) -> None:
+        """Take away what a cell shows."""
+        self._make_current()
+        self._command(index, "notebook:clear-cell-output")
+
+    def kill_kernel(self) -> None:
+        """End the kernel as the system does when memory runs out, and wait until the server has started another."""
+        index = self.insert_and_run("import os\nprint(os.getpid())")
+        os.kill(int(self.output(index).inner_text()), signal.SIGKILL)
+        self.page.get_by_role("dialog").get_by_role("button", name="Ok").click()
+        self.wait_until_idle()
 
     def restart_kernel(self) -> None:
         """Start the kernel anew, as the button does after its question, and wait until it is idle."""
