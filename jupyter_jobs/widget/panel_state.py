@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from jupyter_jobs.jobs.model import Job, JobStatus
@@ -168,8 +170,9 @@ class PanelState:
                 old = self._rows[id_]
                 new = self._read(id_)
                 if new != old:
-                    fields = zip(ROW_FIELDS, new, old, strict=True)
-                    changed[id_] = {name: value for name, value, was in fields if value != was}
+                    changed[id_] = dict(
+                        compress(zip(ROW_FIELDS, new, strict=True), map(ne, new, old))
+                    )
             else:
                 self._rows.pop(id_, None)
                 if id_ not in self._waits:

@@ -1,6 +1,6 @@
 """Keeps a panel moving, and `result()` returning, while a cell blocks the notebook's event loop.
 
-The feed lives on that loop. While it runs, a task ticks four times a second. When the tick is overdue and jobs are
+The feed lives on that loop. While it runs, a task ticks some times a second. When the tick is overdue and jobs are
 live, or at once when one of our own blocking calls is entered, one long-lived daemon thread asks the same questions as
 the feed over HTTPS, merges the answers into the same store and flushes the same panel. When the loop ticks again the
 thread rests. Merging by version makes the overlap harmless.
@@ -22,7 +22,7 @@ __all__ = ["StandIn"]
 
 log = logging.getLogger("jupyter_jobs.widget")
 
-TICK = 0.25  # seconds between ticks while jobs are live; also keeps Interrupt prompt while a cell awaits
+TICK = 0.15  # seconds between ticks while jobs are live; Interrupt is seen no later while a cell awaits
 OVERDUE = 0.5  # seconds without a tick: the loop is blocked
 RHYTHM = 1.0  # seconds between questions
 EAGER = 0.05  # seconds before the second question of a blocking call; doubles up to RHYTHM
