@@ -161,7 +161,9 @@ function Heads({ view: { ui } }: { view: View }): JSX.Element {
           </div>
         );
       })}
-      <div role="columnheader" aria-label="Actions" />
+      <div role="columnheader">
+        <span class="jj-hidden">Actions</span>
+      </div>
     </div>
   );
 }
