@@ -1,5 +1,5 @@
 // Bundles the panel into the Python package, and, when asked, the demo page that needs no notebook.
-//   node build.mjs                 ../jupyter_jobs/static/widget.{js,css}
+//   node build.mjs                 ../jupyter_jobs/static/widget.{js,css}; --sizes tells what each file takes
 //   node build.mjs --watch         the same again at each change (with ANYWIDGET_HMR=1 the notebook follows)
 //   node build.mjs --demo [dir]    demo.html with what it needs, by default into .demo/
 
@@ -7,6 +7,7 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
+import { shorten } from "./shorten.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const arguments_ = process.argv.slice(2);
@@ -28,6 +29,7 @@ const widget = {
   entryPoints: ["src/widget.tsx", "src/widget.css"],
   format: "esm",
   outdir: "../jupyter_jobs/static",
+  metafile: true,
 };
 
 if (arguments_.includes("--demo")) {
@@ -41,5 +43,7 @@ if (arguments_.includes("--demo")) {
   const context = await esbuild.context(widget);
   await context.watch();
 } else {
-  await esbuild.build(widget);
+  const { metafile } = await esbuild.build(widget);
+  await shorten(join(here, widget.outdir), join(here, "src"));
+  if (arguments_.includes("--sizes")) console.log(await esbuild.analyzeMetafile(metafile));
 }
