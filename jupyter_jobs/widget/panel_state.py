@@ -19,7 +19,6 @@ from jupyter_jobs.widget.rows import (
     ROW_FIELDS,
     URGENCY,
     Row,
-    bodies,
     most_urgent,
     one_line,
     row,
@@ -55,7 +54,7 @@ def summary(
     }
     left = SAVED_BYTES - _bytes(saved)
     for n, job in enumerate(most_urgent(store, SAVED_ROWS)):
-        saved_row = {**_for_all_to_read(row(bodies(store)[job.id]), job), "id": f"saved-{n}"}
+        saved_row = {**_for_all_to_read(row(store.bodies[job.id]), job), "id": f"saved-{n}"}
         left -= _bytes(saved_row) + 2
         if left < 0:
             break
@@ -199,7 +198,7 @@ class PanelState:
         return rows
 
     def _read(self, id_: str) -> tuple[Any, ...]:
-        values = self._rows[id_] = row_values(bodies(self._store)[id_])
+        values = self._rows[id_] = row_values(self._store.bodies[id_])
         return values
 
 

@@ -21,7 +21,6 @@ __all__ = [
     "ROW_FIELDS",
     "URGENCY",
     "Row",
-    "bodies",
     "epoch_ms",
     "error_line",
     "most_urgent",
@@ -125,11 +124,6 @@ def row_values(body: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(body[name] if name in ("id", "status") else None for name in ROW_FIELDS)
 
 
-def bodies(store: JobStore) -> Mapping[str, Mapping[str, Any]]:
-    """Return the jobs of a store as they came. To read each into a `Job` would cost ten times as much as its row."""
-    return store._bodies
-
-
 URGENCY = {
     JobStatus.FAILED: 0,
     JobStatus.LOST: 0,
@@ -157,7 +151,7 @@ def most_urgent(store: JobStore, most: int) -> list[Job]:
         if wanted and len(first) < most:
             of_level = [
                 (body.get("createdAt") or "", id_)
-                for id_, body in list(bodies(store).items())
+                for id_, body in list(store.bodies.items())
                 if body["status"] in wanted and not store.superseded(id_)
             ]
             first += [id_ for _, id_ in heapq.nlargest(most - len(first), of_level)]

@@ -1,7 +1,7 @@
 """Takes out of a job's words what must not be saved with a notebook: secrets, paths, homes, ids, addresses.
 
 A notebook is committed, sent and published. What tells a reader why a job failed stays; what tells where and as whom
-it ran goes: `/home/ann/data/day 3.csv` becomes `…/day 3.csv`.
+it ran goes: `/srv/ann/data/day 3.csv` becomes `…/day 3.csv`.
 """
 
 from __future__ import annotations
