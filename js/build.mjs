@@ -3,7 +3,7 @@
 //   node build.mjs --watch         the same again at each change (with ANYWIDGET_HMR=1 the notebook follows)
 //   node build.mjs --demo [dir]    demo.html with what it needs, by default into .demo/
 
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
@@ -44,6 +44,20 @@ if (arguments_.includes("--demo")) {
   await context.watch();
 } else {
   const { metafile } = await esbuild.build(widget);
-  await shorten(join(here, widget.outdir), join(here, "src"));
-  if (arguments_.includes("--sizes")) console.log(await esbuild.analyzeMetafile(metafile));
+  await shorten(join(here, widget.outdir, "widget.js"), join(here, "src"));
+  if (arguments_.includes("--sizes")) await tellSizes(metafile.outputs);
+}
+
+/** What each file takes of the bundle before the script is shortened, then what is left of it. */
+async function tellSizes(outputs) {
+  let total = 0;
+  for (const [path, { inputs }] of Object.entries(outputs)) {
+    const { size } = await stat(join(here, path));
+    total += size;
+    const files = Object.entries(inputs).sort(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput);
+    for (const [name, { bytesInOutput }] of files)
+      console.log(`${bytesInOutput}`.padStart(8), name);
+    console.log(`${size}`.padStart(8), path);
+  }
+  console.log(`${total}`.padStart(8), "of 49152");
 }

@@ -1,51 +1,43 @@
-// Makes the bundle as short as its limit asks: names that nobody outside of it can see get one or two letters.
+// Makes the bundle shorter than esbuild does: terser says the same in fewer words, and names of properties that only
+// the bundle knows get one or two letters.
 //
-// What is seen outside, and keeps its name: fields of messages (`types.ts`, `wire.ts`), what anywidget reads, attributes
-// of elements, whatever the DOM knows (terser has the list), and each name that also stands in a string, for it may be
-// looked up by that. Names with a capital first are words of the schema and of keyboards; they stay as well.
+// Those are the members of interfaces and classes that the sources declare themselves. Of these keep their names: fields
+// of messages (`types.ts`), whatever the DOM knows (terser has the list), attributes and props of JSX elements that may
+// be the DOM's, and each name that also stands in a string, for it may be looked up by that. What is not declared, as the
+// options that a browser's function takes, keeps its name too. `WIDGET=… vitest run tests/panel` tries the outcome.
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { minify } from "terser";
 
-const ANYWIDGET = ["initialize", "render", "model", "el", "signal", "send", "get", "on", "off"];
-// Parts of `class={`jj-p-${tone}`}`, put together in the page.
-const OPEN = /-$/;
-
-/** Shorten `widget.js` and `widget.css` in a folder; `sources` is the folder that they were bundled from. */
-export async function shorten(folder, sources) {
-  const [js, css] = [join(folder, "widget.js"), join(folder, "widget.css")];
-  const code = await readFile(js, "utf8");
+/** Shorten a bundled script; `sources` is the folder that it was bundled from. */
+export async function shorten(file, sources) {
+  const code = await readFile(file, "utf8");
   const { code: short } = await minify(code, {
     module: true,
     ecma: 2022,
     compress: { passes: 3, ecma: 2022, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
-    mangle: { properties: { reserved: await seenOutside(code, sources), regex: /^[a-z]\w{2,}$/ } },
+    mangle: { properties: { regex: await ownNames(code, sources) } },
   });
-  const styles = await readFile(css, "utf8");
-  const rename = classNames(short + styles);
-  await Promise.all([writeFile(js, rename(short)), writeFile(css, rename(styles))]);
+  await writeFile(file, short);
 }
 
-async function seenOutside(code, sources) {
-  const all = (text, pattern) => [...text.matchAll(pattern)].map(([, name]) => name);
-  const read = async (name) => readFile(join(sources, name), "utf8");
-  const names = new Set(ANYWIDGET);
-  const add = (found) => found.forEach((name) => names.add(name));
-  for (const name of ["types.ts", "wire.ts"]) add(all(await read(name), /\b(\w+)\??:/g));
-  for (const name of await readdir(sources, { recursive: true }))
-    if (name.endsWith(".tsx")) add(all(await read(name), /\s([a-zA-Z]+)=[{"]/g));
-  add(all(code, /["'`]([a-zA-Z]\w*)["'`]/g));
-  return [...names];
-}
+const BLOCK = /^(?:export )?(?:interface|class) [^{]*\{\n([^]*?)^\}/gm;
+const MEMBER = /^ {2}(?:declare |readonly |get )*([a-z]\w{2,})\??[:(<]/gm;
+const STRING = /(["'`])([a-zA-Z]\w*)\1/g;
 
-/** Give each `jj-…` of script and styles a short name; the most frequent ones the shortest. */
-function classNames(text) {
-  const counts = new Map();
-  for (const [name] of text.matchAll(/jj-[\w-]*/g)) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const open = [...counts.keys()].filter((name) => OPEN.test(name));
-  const closed = [...counts.keys()].filter((name) => !open.some((part) => name.startsWith(part)));
-  closed.sort((a, b) => counts.get(b) - counts.get(a) || (a < b ? -1 : 1));
-  const short = new Map(closed.map((name, index) => [name, `jj${index.toString(36)}`]));
-  return (part) => part.replace(/jj-[\w-]*/g, (name) => short.get(name) ?? name);
+async function ownNames(code, sources) {
+  const names = new Set();
+  let foreign = await readFile(join(sources, "types.ts"), "utf8");
+  for (const path of await readdir(sources, { recursive: true })) {
+    if (!/\.tsx?$/.test(path) || path === "types.ts") continue;
+    const text = await readFile(join(sources, path), "utf8");
+    for (const [, block] of text.matchAll(BLOCK))
+      for (const [, name] of block.matchAll(MEMBER)) names.add(name);
+    // An element of the DOM, or one that may be: its attributes are the DOM's.
+    for (const [element] of text.matchAll(/<[a-z]\w*\s[^]*?>/g)) foreign += element;
+  }
+  for (const name of foreign.match(/\w+/g)) names.delete(name);
+  for (const [, , name] of code.matchAll(STRING)) names.delete(name);
+  return new RegExp(`^(?:${[...names].join("|")})$`);
 }

@@ -1,10 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 // `DOM=preact vitest run` draws with Preact, whose semantics `src/dom.ts` has.
-const preact = fileURLToPath(new URL("tests/preact.ts", import.meta.url));
 const onPreact = process.env.DOM === "preact";
-const alias = onPreact ? [{ find: /^.*\/dom\.ts$/, replacement: preact }] : [];
+// `WIDGET=../jupyter_jobs/static/widget.js vitest run tests/panel` tries the bundle.
+const bundle = process.env.WIDGET;
+const alias = [
+  ...(onPreact ? [{ find: /^.*\/dom\.ts$/, replacement: at("tests/preact.ts") }] : []),
+  ...(bundle ? [{ find: /^.*\/widget\.tsx$/, replacement: at(bundle) }] : []),
+];
 
 export default defineConfig({
   resolve: { alias },

@@ -295,17 +295,17 @@ export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
     if (!event.persisted && views) say("bye");
   }
 
-  const heard = {
-    "msg:custom": receive,
-    "change:summary": readSummary,
-    comm_live_update: onCommChanged,
-  } as const;
+  const heard = [
+    ["msg:custom", receive],
+    ["change:summary", readSummary],
+    ["comm_live_update", onCommChanged],
+  ] as const;
   readSummary();
-  for (const [name, hear] of Object.entries(heard)) model.on(name as "msg:custom", hear);
+  for (const [name, hear] of heard) model.on(name, hear);
   document.addEventListener("visibilitychange", onVisible, { signal: closed });
   window.addEventListener("pagehide", onPageHide, { signal: closed });
   closed.addEventListener("abort", () => {
-    for (const [name, hear] of Object.entries(heard)) model.off(name as "msg:custom", hear);
+    for (const [name, hear] of heard) model.off(name, hear);
     clearInterval(watch);
     clearTimeout(farewell);
     for (const { timer } of pending.values()) clearTimeout(timer);

@@ -55,13 +55,19 @@ export function steps(row: Pick<Row, "done" | "total">): string | null {
 export function duration(ms: number, tenths = false): string {
   if (tenths && ms < 9950) return `${(Math.max(0, ms) / 1000).toFixed(1)}s`;
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  const two = (value: number): string => String(value).padStart(2, "0");
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`;
-  if (seconds < 86_400)
-    return `${Math.floor(seconds / 3600)}h${two(Math.floor(seconds / 60) % 60)}m`;
-  return `${Math.floor(seconds / 86_400)}d${two(Math.floor(seconds / 3600) % 24)}h`;
+  for (const [size, unit, part, smaller] of SPANS) {
+    const rest = Math.floor((seconds % size) / part);
+    if (seconds >= size) return `${Math.floor(seconds / size)}${unit}${two(rest)}${smaller}`;
+  }
+  return `${seconds}s`;
 }
+
+const SPANS = [
+  [86_400, "d", 3600, "h"],
+  [3600, "h", 60, "m"],
+  [60, "m", 1, "s"],
+] as const;
+const two = (value: number): string => String(value).padStart(2, "0");
 
 /** How long the job has waited, run, or took, in milliseconds; null when its times do not tell. */
 export function elapsed(row: Row, now: number): number | null {
@@ -96,7 +102,6 @@ export function roughly(ms: number): string {
 /** A moment on the reader's clock: `14:05:10`, with the date when it is not today's. */
 export function clockTime(ms: number, now: number, seconds = true): string {
   const at = new Date(ms);
-  const two = (value: number): string => String(value).padStart(2, "0");
   const time = [at.getHours(), at.getMinutes(), ...(seconds ? [at.getSeconds()] : [])]
     .map(two)
     .join(":");

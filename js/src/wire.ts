@@ -2,46 +2,26 @@
 
 import type { Column, Columns, Row } from "./types.ts";
 
-const BLANK: Row = {
-  id: "",
-  name: null,
-  kind: null,
-  request: null,
-  status: "QUEUED",
-  priority: null,
-  progress: null,
-  done: null,
-  total: null,
-  message: null,
-  error: null,
-  failure: null,
-  tags: null,
-  attempt: null,
-  createdAt: null,
-  startedAt: null,
-  finishedAt: null,
-};
+const FIELDS =
+  "id name kind request status priority progress done total message error failure tags attempt createdAt startedAt finishedAt".split(
+    " ",
+  ) as (keyof Row)[];
+const BLANK = Object.fromEntries(FIELDS.map((field) => [field, null]));
 
 /** The rows that columns tell; fields that this page does not know are left aside. */
 export function decode(columns: Columns): Row[] {
-  const rows = Array.from({ length: columns.n }, () => ({ ...BLANK }));
-  for (const field of Object.keys(BLANK) as (keyof Row)[]) {
+  const rows = Array.from({ length: columns.n }, () => ({ ...BLANK }) as unknown as Row);
+  for (const field of FIELDS) {
     const column = columns[field];
-    if (!column) continue;
-    const valueAt = reader(column);
-    for (const [index, row] of rows.entries()) row[field] = valueAt(index) as never;
+    if (column) rows.forEach((row, index) => (row[field] = valueAt(column, index) as never));
   }
   return rows;
 }
 
-function reader(column: Column): (index: number) => unknown {
-  if ("all" in column) return () => column.all;
-  if ("words" in column) return (index) => column.words[column.at[index] as number];
-  if ("from" in column) {
-    return (index) => {
-      const plus = column.plus[index] ?? null;
-      return plus === null ? null : column.from + plus;
-    };
-  }
-  return (index) => column[index];
+function valueAt(column: Column, index: number): unknown {
+  if ("all" in column) return column.all;
+  if ("words" in column) return column.words[column.at[index] as number];
+  if (!("from" in column)) return column[index];
+  const plus = column.plus[index] ?? null;
+  return plus === null ? null : column.from + plus;
 }
