@@ -19,18 +19,18 @@ type Component = ((props: any) => unknown) & { memo?: true };
 type Ref = { current: unknown } | ((node: unknown) => void) | null | undefined;
 type Cleanup = void | (() => void);
 
-interface VNode {
-  /** "": text, which `props` holds. */
-  type: string | Component;
-  props: any;
-  key?: unknown;
-  ref?: Ref;
-}
-
 // A class, so that an object which came from elsewhere is never taken for one.
 class VNode {
-  constructor(fields: VNode) {
-    Object.assign(this, fields);
+  declare type: string | Component;
+  declare props: any;
+  declare key: unknown;
+  declare ref: Ref;
+  /** @param type "": text, which `props` holds. */
+  constructor(type: string | Component, props: unknown, key?: unknown, ref?: Ref) {
+    this.type = type;
+    this.props = props;
+    this.key = key;
+    this.ref = ref;
   }
 }
 
@@ -69,9 +69,10 @@ export function h(
   given: Props | null,
   ...children: unknown[]
 ): JSX.Element {
-  const { key, ref, ...props } = given ?? {};
+  const props: Props = {};
+  for (const name in given) if (name !== "key" && name !== "ref") props[name] = given[name];
   if (children.length) props.children = children.length > 1 ? children : children[0];
-  return new VNode({ type, props, key, ref }) as unknown as JSX.Element;
+  return new VNode(type, props, given?.key, given?.ref) as unknown as JSX.Element;
 }
 
 // Where TypeScript looks for what JSX may say.
@@ -120,8 +121,9 @@ function draw(instance: Instance, vnode: VNode): void {
   } else if (type) {
     const space = `http://www.w3.org/${instance.isSvg ? "2000/svg" : "1999/xhtml"}`;
     const node = (instance.node ??= document.createElementNS(space, type)) as Element;
+    const known = changes;
     drawKids(instance, props.children);
-    arrange(instance);
+    if (changes > known) arrange(instance);
     setProps(node, props, before?.props ?? {});
     if (ref !== before?.ref) {
       setRef(before?.ref, null);
@@ -144,13 +146,17 @@ function drawComponent(instance: Instance): void {
   }
 }
 
+/** How many nodes came, or changed places. */
+let changes = 0;
+
 function drawKids(instance: Instance, children: unknown): void {
   const { kids, isSvg } = instance;
-  const vnodes = [children].flat().map(vnodeOf);
+  const vnodes = (Array.isArray(children) ? children : [children]).map(vnodeOf);
   let next = 0;
   instance.kids = vnodes.map((vnode) => {
     const at = vnode ? find(kids, vnode, next) : next;
     if (at < 0) return null;
+    if (at < next) changes += 1;
     next = at + 1;
     const kid = vnode && kids[at];
     if (kid) kids[at] = undefined;
@@ -159,15 +165,16 @@ function drawKids(instance: Instance, children: unknown): void {
   for (const kid of kids) if (kid) unmount(kid, true);
   vnodes.forEach((vnode, index) => {
     if (!vnode) return;
+    if (!instance.kids[index]) changes += 1;
     draw((instance.kids[index] ??= instanceIn(instance, isSvg || vnode.type === "svg")), vnode);
   });
 }
 
 function vnodeOf(child: unknown): VNode | null {
   if (child instanceof VNode) return child;
-  if (Array.isArray(child)) return new VNode({ type: Fragment, props: { children: child } });
+  if (Array.isArray(child)) return new VNode(Fragment, { children: child });
   const isText = typeof child === "string" || typeof child === "number";
-  return isText ? new VNode({ type: "", props: `${child}` }) : null;
+  return isText ? new VNode("", `${child}`) : null;
 }
 
 /** Where the child stands that is to become `vnode`: next in line, else anywhere; -1: it is new. */
@@ -249,22 +256,28 @@ interface Listener {
 type Live = Element & Props & { jjListeners?: Record<string, Listener> };
 
 function setProps(node: Live, props: Props, before: Props): void {
-  for (const name in { ...before, ...props }) {
-    const value = props[name];
+  for (const name in before) if (!(name in props)) setProp(node, name, null, before[name]);
+  for (const name in props) {
     const isInput = name === "value" || name === "checked";
-    const isWord = name[4] === "-" || name === "spellcheck"; // aria-, data-: "false" is said
-    if (value === (isInput ? node[name] : before[name]) || name === "children") continue;
-    if (isInput) node[name] = value ?? "";
-    else if (typeof (value ?? before[name]) === "object") setStyle(node.style, value, before[name]);
-    else if (name.startsWith("on")) listen(node, name.slice(2).toLowerCase(), value);
-    else if (value == null || (value === false && !isWord)) node.removeAttribute(name);
-    else node.setAttribute(name, value === true && !isWord ? "" : value);
+    const was = isInput ? node[name] : before[name];
+    if (props[name] !== was) setProp(node, name, props[name], was);
   }
+}
+
+function setProp(node: Live, name: string, value: any, before: any): void {
+  const isWord = name[4] === "-" || name === "spellcheck"; // aria-, data-: "false" is said
+  if (name === "children") return;
+  if (name === "value" || name === "checked") node[name] = value ?? "";
+  else if (typeof (value ?? before) === "object") setStyle(node.style, value, before);
+  else if (name.startsWith("on")) listen(node, name, value);
+  else if (value == null || (value === false && !isWord)) node.removeAttribute(name);
+  else node.setAttribute(name, value === true && !isWord ? "" : value);
 }
 
 function setStyle(style: CSSStyleDeclaration & Props, value: Props | null, before: Props): void {
   for (const name in { ...before, ...value }) {
     const text = value?.[name] ?? "";
+    if (text === before?.[name]) continue;
     if (name.startsWith("--")) style.setProperty(name, text);
     else style[name as "color"] = text;
   }
@@ -273,12 +286,12 @@ function setStyle(style: CSSStyleDeclaration & Props, value: Props | null, befor
 // An event that made the panel draw goes on to bubble: a handler that was set meanwhile is not meant.
 let clock = 0;
 
-function listen(node: Live, type: string, handler: Listener["handler"]): void {
+function listen(node: Live, name: string, handler: Listener["handler"]): void {
   const listeners = (node.jjListeners ??= {});
-  let mine = listeners[type] as Listener;
+  let mine = listeners[name] as Listener;
   if (!mine) {
-    listeners[type] = mine = {};
-    node.addEventListener(type, (event: Event & { jjAt?: number }) => {
+    listeners[name] = mine = {};
+    node.addEventListener(name.slice(2).toLowerCase(), (event: Event & { jjAt?: number }) => {
       event.jjAt ??= clock++;
       if (event.jjAt >= (mine.since as number)) mine.handler?.(event);
     });
