@@ -46,7 +46,7 @@ _BYTES = 20_000
 _TITLE = 160  # bytes of HTML
 _DETAIL = 360
 _LINE = "rgba(128,128,128,.25)"
-_CELL = "text-align:left;vertical-align:top;border:0;padding:4px 16px 4px 0"
+_CELL = "text-align:left;vertical-align:top;line-height:1.5;border:0;padding:4px 0"
 _CODE = "font-family:ui-monospace,monospace;font-size:12px"
 _OF_INTEREST = frozenset(ORDER[:5])  # trouble and work
 _TEXT_MARK = "\ufe0e"  # asks for the sign, not for a picture of it
@@ -104,13 +104,16 @@ _FRAME = (
 
 
 def _strip(snapshot: Snapshot) -> str:
-    """Return the shares of the states as a bar; nothing to see where styles are taken out."""
+    """Return the shares of the states as a bar; nothing to see where styles are taken out.
+
+    Of borders, for a printer leaves out backgrounds.
+    """
     total = sum(count for _, count in snapshot.counts)
     shares = "".join(
-        f"<div style='width:{100 * count / total:.2f}%;min-width:4px;background:{COLOURS[status]}'></div>"
+        f"<div style='width:{100 * count / total:.2f}%;min-width:4px;border-top:6px solid {COLOURS[status]}'></div>"
         for status, count in snapshot.counts
     )
-    return f"<div style='display:flex;gap:2px;height:6px;margin:8px 0;border-radius:3px;overflow:hidden'>{shares}</div>"
+    return f"<div style='display:flex;gap:2px;margin:8px 0;border-radius:3px;overflow:hidden'>{shares}</div>"
 
 
 def _row(line: Line, share: float) -> str:
@@ -123,21 +126,22 @@ def _row(line: Line, share: float) -> str:
     if line.where:
         where = f"<span style='{_CODE}'>{_fitting(line.where, _TITLE * share)}</span>"
         detail = f"{detail}<br>{where}" if detail else where
-    below = f"<div style='opacity:.75'>{detail}</div>" if detail else ""
+    below = f"<div style='clear:both;opacity:.75'>{detail}</div>" if detail else ""
+    # Beside the title where there is room, below it in a narrow page.
+    time = f"&ensp; <span style='float:right;opacity:.75'>{line.time}</span>" if line.time else ""
     return (
         f"<tr style='background:none;border-top:1px solid {_LINE}'>"
-        f"<td nowrap style='{_CELL};width:90px'>"
+        f"<td style='{_CELL};padding-right:16px;white-space:nowrap;width:90px'>"
         f"{_mark(line.status, ';display:inline-block;width:18px')}&nbsp;{line.status.word}</td>"
-        f"<td style='{_CELL};overflow-wrap:anywhere'>{title}{_bar(line)}{below}</td>"
-        f"<td nowrap style='{_CELL};padding-right:0;text-align:right;width:150px;opacity:.75'>{line.time}</td></tr>"
+        f"<td style='{_CELL};overflow-wrap:anywhere'>{title}{time}{_bar(line)}{below}</td></tr>"
     )
 
 
 def _bar(line: Line) -> str:
     if line.progress is None:
         return ""
-    done = f"width:{line.progress:.0%};height:4px;background:{COLOURS[line.status]}"
-    track = f"margin:4px 0;max-width:280px;border-radius:2px;overflow:hidden;background:{_LINE}"
+    done = f"width:{line.progress:.0%};border-top:4px solid {COLOURS[line.status]}"
+    track = f"clear:both;margin:4px 0;max-width:280px;border-radius:2px;overflow:hidden;background:{_LINE}"
     return f"<div style='{track}'><div style='{done}'></div></div>"
 
 

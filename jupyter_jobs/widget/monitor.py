@@ -142,6 +142,7 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         self._panel = Panel(
             self._client, connection=self._connection, send=self._tell_page, act=self._act
         )
+        self._kinds: dict[str, str] = {}
         self._displays = Displays(
             take=self._take,
             bundle=self._bundle,
@@ -239,7 +240,8 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         return self._displays.show
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Bundle:
-        return self._bundle(take(self._client.store.current(), self._now()), True, **kwargs)
+        snapshot = take(self._client.store.current(), self._now(), self._kinds)
+        return self._bundle(snapshot, True, **kwargs)
 
     def _bundle(self, snapshot: Snapshot, with_widget: bool, **kwargs: Any) -> Bundle:
         data: dict[str, Any] = {}
@@ -250,7 +252,7 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         return {**data, **plain}, metadata
 
     def _take(self) -> Iterator[Snapshot | None]:
-        return take_slowly(self._client.store.current(), self._now())
+        return take_slowly(self._client.store.current(), self._now(), self._kinds)
 
     def _now(self) -> float | None:
         """Return when the jobs were as they are known; None where no time is to be told."""

@@ -73,21 +73,25 @@ class Snapshot:
     as_of: str = field(default="", compare=False)
 
 
-def take(jobs: Iterable[Job], now: float | None) -> Snapshot:
+def take(jobs: Iterable[Job], now: float | None, kinds: dict[str, str] | None = None) -> Snapshot:
     """Return the picture of some jobs.
 
     Args:
         jobs: In any order.
         now: Seconds since 1970; None leaves out every time, date and duration, so that another run gives the same.
+        kinds: Kept by the caller from one picture to the next, for speed: what failed stays as it failed.
     """
-    *_, snapshot = take_slowly(jobs, now)
+    *_, snapshot = take_slowly(jobs, now, kinds)
     assert snapshot is not None  # the last one is the picture
     return snapshot
 
 
-def take_slowly(jobs: Iterable[Job], now: float | None) -> Iterator[Snapshot | None]:
+def take_slowly(
+    jobs: Iterable[Job], now: float | None, kinds: dict[str, str] | None = None
+) -> Iterator[Snapshot | None]:
     """Return the picture of many jobs after some times None, for a loop that has other things to do every few ms."""
-    piles = {status: _Pile(status, now) for status in ORDER}
+    known = {} if kinds is None else kinds
+    piles = {status: _Pile(status, now, known) for status in ORDER}
     for number, job in enumerate(jobs, start=1):
         piles[job.status].add(job)
         if number % _STEP == 0:
@@ -123,17 +127,24 @@ def duration(seconds: float) -> str:
 class _Pile:
     """The jobs of one state, by what they have in common: failures by their kind, others by their name."""
 
-    def __init__(self, status: JobStatus, now: float | None) -> None:
+    def __init__(self, status: JobStatus, now: float | None, known: dict[str, str]) -> None:
         self.status = status
         self.now = now
+        self._known = known
         self.most = _MOST.get(status, _FEW)
         self.kinds: dict[str, list[Job]] = {}
         self.total = 0
 
     def add(self, job: Job) -> None:
         self.total += 1
-        kind = (signature(job) or "") if job.status.is_failure else job.label
+        kind = self._failure(job) if job.status.is_failure else job.label
         self.kinds.setdefault(kind, []).append(job)
+
+    def _failure(self, job: Job) -> str:
+        kind = self._known.get(job.id)
+        if kind is None:
+            kind = self._known[job.id] = signature(job) or ""
+        return kind
 
     def line(self, title: str, **more: Any) -> Line:
         return Line(status=self.status, title=title, **more)

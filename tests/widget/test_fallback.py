@@ -30,7 +30,7 @@ GITHUB_ATTRIBUTES = frozenset(
 )
 # What JupyterLab 4.6 keeps of styles in a notebook that is not trusted: `allowedStyles` of its sanitizer.
 JUPYTERLAB_STYLES = frozenset(
-    "background border border-collapse border-radius border-top color display font-family font-size font-variant gap "
+    "background border border-collapse border-radius border-top clear color display float font-family font-size font-variant gap "
     "height line-height margin margin-top max-width min-width opacity overflow overflow-wrap padding padding-right table-layout "
     "text-align vertical-align white-space width".split()
 )

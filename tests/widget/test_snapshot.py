@@ -151,6 +151,17 @@ def test_many_jobs_are_read_a_few_at_a_time() -> None:
     assert steps[-1] == take((job(n, "SUCCEEDED", name="x") for n in range(1000)), None)
 
 
+def test_a_failure_is_looked_at_once() -> None:
+    kinds: dict[str, str] = {}
+    first = take([failed(1, "bad day 1")], None, kinds)
+
+    assert take([failed(1, "bad day 1")], None, kinds) == first
+    assert kinds == {"secret-id-1": "ValueError: bad day …"}
+    kinds["secret-id-1"] = kinds["secret-id-2"] = "as it was known"
+    jobs = [failed(1, "x"), failed(2, "y")]
+    assert take(jobs, None, kinds).lines[0].title == f"2 {TIMES} as it was known"
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
