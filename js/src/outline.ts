@@ -69,8 +69,13 @@ export interface Outline {
 
 type Mode = NonNullable<Choice["groupBy"]>;
 
-/** A job that differs in one of these may be in other buckets. */
-const PLACE = ["status", "failure", "name", "request", "tags"] as const;
+/** Whether two rows of a job are in the same buckets. */
+const isPlacedAs = (a: Row, b: Row): boolean =>
+  a.status === b.status &&
+  a.failure === b.failure &&
+  a.name === b.name &&
+  a.request === b.request &&
+  a.tags === b.tags;
 
 /** What is to be done again: the folds; which jobs match; how they are sorted; all, since all jobs are new. */
 const FOLDS = 1;
@@ -128,15 +133,15 @@ export function outlineOf(store: JobStore): Outline {
     const row = store.get(id);
     const item = items.get(id) ?? (row && know(row));
     if (!item) return;
-    const before = { ...item };
+    const { row: before, rank: rankBefore, tie: tieBefore, buckets: bucketsBefore } = item;
     const isShown = row !== undefined && matches(row);
     if (row) {
       item.row = row;
       rank(item);
-      const isSame = before.rank === item.rank && before.tie === item.tie;
-      if (isShown && isIn(item) && isSame && PLACE.every((key) => before.row[key] === row[key])) {
-        for (const bucket of item.buckets) {
-          bucket.done += partOf(row) - partOf(before.row);
+      const isSame = rankBefore === item.rank && tieBefore === item.tie;
+      if (isShown && isIn(item) && isSame && isPlacedAs(before, row)) {
+        for (const bucket of bucketsBefore) {
+          bucket.done += partOf(row) - partOf(before);
           bucket.group = null;
         }
         return;
@@ -147,7 +152,7 @@ export function outlineOf(store: JobStore): Outline {
       moved.push(item);
       item.moved = true;
       item.buckets = NONE;
-      for (const bucket of before.buckets) tally(bucket, before.row, -1);
+      for (const bucket of bucketsBefore) tally(bucket, before, -1);
     }
     if (!isShown) return;
     shown += 1;
@@ -282,11 +287,10 @@ export function outlineOf(store: JobStore): Outline {
     },
     ids: () => [...items.values()].filter(isIn).map(idOf),
     set(next) {
-      const differs = (key: keyof Choice): boolean => choice[key] !== next[key];
-      if (differs("unfolded")) stale = Math.max(stale, FOLDS);
-      if (differs("statuses") || differs("query") || differs("groupBy"))
-        stale = Math.max(stale, MATCHES);
-      if (differs("sort")) stale = Math.max(stale, SORTS);
+      const { statuses, query, sort, groupBy, unfolded } = choice;
+      const isSame = statuses === next.statuses && query === next.query && groupBy === next.groupBy;
+      const folds = unfolded === next.unfolded ? 0 : FOLDS;
+      stale = Math.max(stale, sort !== next.sort ? SORTS : isSame ? folds : MATCHES);
       choice = next;
     },
     update() {
