@@ -224,7 +224,9 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return the synced state, the summary as it is now."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
-        if "summary" in state:
+        if (
+            key is None
+        ):  # a page or a notebook asks for all; a key is asked for when its trait was just set
             state["summary"] = self._summary()
         return state
 
