@@ -38,13 +38,13 @@ function StateCell({ row }: CellProps): JSX.Element {
 function NameCell({ row }: CellProps): JSX.Element {
   const name = format.oneLine(format.label(row));
   const { attempt, tags } = row;
+  const told = [...((attempt ?? 1) > 1 ? [`attempt ${attempt}`] : []), ...(tags ?? [])];
   return (
     <>
       <span class="jj-name" title={name}>
         {name}
       </span>
-      {attempt !== null && attempt > 1 && <span class="jj-tag">{nth(attempt)} attempt</span>}
-      {tags?.map((tag) => (
+      {told.map((tag) => (
         <span key={tag} class="jj-tag">
           {format.oneLine(tag)}
         </span>
@@ -53,36 +53,33 @@ function NameCell({ row }: CellProps): JSX.Element {
   );
 }
 
-const nth = (n: number): string =>
-  `${n}${(n % 100 > 10 && n % 100 < 14) || n % 10 > 3 ? "th" : ["th", "st", "nd", "rd"][n % 10]}`;
-
 const DONE = { cancel: "cancelled", retry: "retried" };
 const DOING = { cancel: "cancelling", retry: "retrying" };
 
 /** What became of a click: on one job, or on `count` of them. */
 export function actWords(act: ActState, count = 1): string {
+  const { verb, phase } = act;
   const many = count > 1 ? `${format.grouped(count)} ` : "";
-  if (act.phase === "refused")
-    return `${many ? `${many}not` : "Not"} ${DONE[act.verb]}: ${act.why}`;
-  if (act.phase === "sent") return `${DOING[act.verb]} ${many}`.trimEnd() + "…";
-  return `kernel is busy, ${act.verb} ${many && `of ${many}`}is waiting`;
+  if (phase === "refused") return `${many}not ${DONE[verb]}: ${act.why}`;
+  return many + (phase === "sent" ? `${DOING[verb]}…` : `waiting to ${verb}: kernel is busy`);
 }
 
 function WorkCell(props: CellProps): JSX.Element {
   const { row, act } = props;
-  const { word, verb } = STATES[row.status];
+  const { status, priority } = row;
+  const { word, verb } = STATES[status];
   // A state that the verb does not fit has come since: it is the better answer.
   if (act && act.verb === verb)
     return <Words text={actWords(act)} trouble={act.phase === "refused"} />;
   const message = format.oneLine(row.message ?? "");
-  if (row.status === "RUNNING") return <Progress {...props} message={message} />;
-  if (format.isFailure(row.status)) {
-    const error = format.oneLine(row.error ?? "") || message;
-    return <Words text={row.status === "FAILED" ? error || word : join(word, error)} trouble />;
-  }
-  if (row.status === "CANCELLING") return <Words text={join("cancelling…", message)} />;
-  const urgent = row.status === "QUEUED" && row.priority === "HIGH";
-  return <Words text={join(word, urgent ? "high priority" : "", message)} />;
+  if (status === "RUNNING") return <Progress {...props} message={message} />;
+  const fails = format.isFailure(status);
+  const more = (fails && format.oneLine(row.error ?? "")) || message;
+  const urgent = status === "QUEUED" && priority === "HIGH" ? "high priority" : "";
+  // An error says by itself that the job failed.
+  return (
+    <Words text={join(status === "FAILED" && more ? "" : word, urgent, more)} trouble={fails} />
+  );
 }
 
 const join = (...parts: string[]): string => parts.filter(Boolean).join(" · ");
@@ -95,24 +92,21 @@ export function Words({ text, trouble }: { text: string; trouble?: boolean }): J
   );
 }
 
+/** What a running job may still need; "" where that would be a guess. */
+function timeLeft({ row, now, frozen }: CellProps): string {
+  const left = frozen ? null : format.remaining(row, now);
+  return left === null ? "" : `${format.roughly(left)} left`;
+}
+
 function Progress(props: CellProps & { message: string }): JSX.Element {
-  const { row, now, frozen, message } = props;
+  const { row, message } = props;
   const part = format.fraction(row);
   const counted = format.steps(row) ?? "";
   if (part === null) return <Words text={join(message || "running", counted)} />;
-  const left = frozen ? null : format.remaining(row, now);
-  const spoken = [
-    `${format.percent(part)}%`,
-    counted.replace("/", " of "),
-    left && `${format.roughly(left)} left`,
-  ];
+  const spoken = [counted.replace("/", " of "), timeLeft(props).replace("~", "about ")];
   return (
     <>
-      <Bar
-        {...{ part, counted }}
-        what={format.label(row)}
-        spoken={spoken.filter(Boolean).join(", ").replace("~", "about ")}
-      >
+      <Bar {...{ part, counted, spoken }} what={format.label(row)}>
         <span
           class="jj-fill"
           style={{ transform: `translateX(${(part * 100 - 100).toFixed(2)}%)` }}
@@ -128,7 +122,8 @@ export function Bar(props: {
   part: number;
   counted: string;
   what: string;
-  spoken: string;
+  /** What is said besides the percentage; "" is left out. */
+  spoken: string[];
   children: JSX.Element;
 }): JSX.Element {
   const share = format.percent(props.part);
@@ -139,7 +134,7 @@ export function Bar(props: {
         role="progressbar"
         aria-label={`Progress of ${props.what}`}
         aria-valuenow={share}
-        aria-valuetext={props.spoken}
+        aria-valuetext={[`${share}%`, ...props.spoken].filter(Boolean).join(", ")}
       >
         {props.children}
       </span>
@@ -151,15 +146,16 @@ export function Bar(props: {
   );
 }
 
-function TimeCell({ row, now, frozen }: CellProps): JSX.Element {
-  const spent = format.elapsed(row, now);
-  const left = frozen ? null : format.remaining(row, now);
+function TimeCell(props: CellProps): JSX.Element {
+  const { status } = props.row;
+  const left = timeLeft(props);
+  const spent = format.elapsed(props.row, props.now);
   return (
     <>
-      {left !== null && <span class="jj-left">{format.roughly(left)} left</span>}
+      {left && <span class="jj-left">{left}</span>}
       {spent !== null && (
-        <span class={row.status === "QUEUED" ? "jj-muted" : ""}>
-          {format.duration(spent, !format.isLive(row.status))}
+        <span class={status === "QUEUED" ? "jj-muted" : ""}>
+          {format.duration(spent, !format.isLive(status))}
         </span>
       )}
     </>

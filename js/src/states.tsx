@@ -12,23 +12,23 @@ interface Look {
   token: string;
   verb: Verb | null;
   /** The outer shape, by its class, and what is drawn into it. */
-  base: "ring" | "dash" | "disc" | "";
+  base: "jj-ring" | "jj-dash" | "jj-disc" | "";
   path: string;
 }
 
 const SHAPES: Readonly<Record<Status, readonly [Verb | null, Look["base"], string?]>> = {
-  FAILED: ["retry", "disc", "M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8"],
+  FAILED: ["retry", "jj-disc", "M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8"],
   TIMED_OUT: ["retry", "", "M4 2h8M4 14h8M5 2c0 4 6 8 6 12M11 2c0 4-6 8-6 12M7 12.4h2"],
   LOST: [
     "retry",
     "",
     "M5.6 2.25A6.25 6.25 0 0 0 4.2 12.95M10.4 13.75A6.25 6.25 0 0 0 11.8 3.05M9.2 3.6L6.6 8h2.8l-2.6 4.4",
   ],
-  RUNNING: ["cancel", "ring"],
-  CANCELLING: [null, "ring", "M5 8h6"],
-  QUEUED: ["cancel", "dash"],
-  SUCCEEDED: [null, "disc", "M4.9 8.3l2.1 2.1 4.1-4.6"],
-  CANCELLED: ["retry", "ring", "M3.75 12.25l8.5-8.5"],
+  RUNNING: ["cancel", "jj-ring"],
+  CANCELLING: [null, "jj-ring", "M5 8h6"],
+  QUEUED: ["cancel", "jj-dash"],
+  SUCCEEDED: [null, "jj-disc", "M4.9 8.3l2.1 2.1 4.1-4.6"],
+  CANCELLED: ["retry", "jj-ring", "M3.75 12.25l8.5-8.5"],
 };
 
 /** In the order of the header's counts: trouble first. */
@@ -54,7 +54,9 @@ export function Icon(props: {
     <svg
       class={`jj-icon ${kind}`}
       viewBox="0 0 16 16"
-      {...(says ? { role: "img", "aria-label": says } : { "aria-hidden": "true" })}
+      role={says ? "img" : undefined}
+      aria-label={says}
+      aria-hidden={!says || undefined}
     >
       {children}
     </svg>
@@ -75,7 +77,7 @@ export function StateIcon(props: {
   return (
     <Icon kind={pulse && runs ? `${token} jj-pulse` : token} says={alone ? word : undefined}>
       {[
-        base && <circle class={`jj-${base}`} cx="8" cy="8" r={base === "disc" ? 7 : 6.25} />,
+        base && <circle class={base} cx="8" cy="8" r={base === "jj-disc" ? 7 : 6.25} />,
         // A circle of radius 2 drawn 4 wide is a pie; its dash is the slice, from twelve o'clock onwards.
         runs && (
           <circle
@@ -88,7 +90,7 @@ export function StateIcon(props: {
             transform="rotate(-90 8 8)"
           />
         ),
-        path && <path class={base === "disc" ? "jj-cut" : ""} d={path} />,
+        path && <path class={base === "jj-disc" ? "jj-cut" : ""} d={path} />,
       ]}
     </Icon>
   );

@@ -42,7 +42,7 @@ test("what a view has open is its own", async () => {
   const [two] = view();
   await vi.advanceTimersByTimeAsync(200);
 
-  one.querySelector<HTMLElement>(".jj-header .jj-chevron")?.click();
+  one.querySelector<HTMLElement>(".jj-header [aria-expanded]")?.click();
   await vi.advanceTimersByTimeAsync(200);
 
   expect(one.querySelector("[role=treegrid]")).toBeNull();
@@ -70,7 +70,7 @@ describe("a view that follows on one that went", () => {
   const isOpen = (el: HTMLElement): boolean => el.querySelector("[role=treegrid]") !== null;
   const collapse = async (el: HTMLElement): Promise<void> => {
     await vi.advanceTimersByTimeAsync(200);
-    el.querySelector<HTMLElement>(".jj-header .jj-chevron")?.click();
+    el.querySelector<HTMLElement>(".jj-header [aria-expanded]")?.click();
     await vi.advanceTimersByTimeAsync(200);
   };
 

@@ -1,39 +1,13 @@
 /** Acting on jobs: what may be done, the question before it, and what came of it. */
 
-import { Fragment, h, useEffect, useRef, type ComponentChildren, type JSX } from "../dom.ts";
+import { Fragment, h, type JSX } from "../dom.ts";
 import { actWords } from "../columns.tsx";
 import { grouped } from "../format.ts";
 import { STATES } from "../states.tsx";
 import type { Row, Status, Verb } from "../types.ts";
 import type { ActState } from "../ui_state.ts";
+import { Button } from "./parts.tsx";
 import type { View } from "./view.ts";
-
-interface ButtonProps {
-  kind?: string;
-  does(): void;
-  /** Whether the keyboard goes there right away. */
-  first?: boolean;
-  children?: ComponentChildren;
-  [attribute: string]: unknown;
-}
-
-/** A button whose click is for it alone, wherever it stands. */
-export function Button({ kind = "button", does, first, ...rest }: ButtonProps): JSX.Element {
-  const self = useRef<HTMLButtonElement>(null);
-  useEffect(() => void (first && self.current?.focus({ preventScroll: true })), []);
-  return (
-    <button
-      ref={self}
-      type="button"
-      class={`jj-${kind}`}
-      onClick={(event) => {
-        event.stopPropagation();
-        does();
-      }}
-      {...rest}
-    />
-  );
-}
 
 /** Whether anybody is there who can do it. */
 export const can = ({ bridge }: View, verb: Verb | null | undefined): verb is Verb =>
@@ -60,7 +34,8 @@ export function begin({ bridge, ui }: View, verb: Verb, ids: string[], key: stri
   else ui.set({ asking: { key, verb, ids } });
 }
 
-const WORDS = { cancel: "Cancel", retry: "Retry" };
+/** What buttons say. */
+export const WORDS = { cancel: "Cancel", retry: "Retry" };
 
 /** What a button says that acts on so many jobs. */
 export const verbLabel = (verb: Verb, count: number): string =>
@@ -79,7 +54,7 @@ export function Confirm({ view, what }: { view: View; what?: string }): JSX.Elem
         {WORDS[verb]} {what ?? `these ${jobs}`}?
       </span>
       <Button
-        kind="button jj-danger"
+        class="jj-button jj-danger"
         first
         does={() => {
           end();
@@ -93,7 +68,7 @@ export function Confirm({ view, what }: { view: View; what?: string }): JSX.Elem
   );
 }
 
-/** What became of a click on many jobs, in a few words; "" when there is nothing to tell. */
+/** What became of clicks on many jobs, in a few words; "" when there is nothing to tell. */
 export function actsTold(acts: ReadonlyMap<string, ActState>, ids: () => string[]): string {
   const told = new Map<string, [ActState, number]>();
   for (const id of acts.size ? ids() : []) {

@@ -1,4 +1,5 @@
 import { Fragment, h, useLayoutEffect, useRef, useState, type JSX } from "../dom.ts";
+import { Button } from "./parts.tsx";
 
 /** Put text on the clipboard, also on pages without https, where the clipboard has no interface. */
 export async function copyText(text: string): Promise<void> {
@@ -48,9 +49,9 @@ export function CopyButton({ label, text, done = "Copied" }: CopyProps): JSX.Ele
   };
   return (
     <>
-      <button type="button" class="jj-button jj-copy" aria-live="polite" onClick={copy}>
+      <Button class="jj-button jj-copy" aria-live="polite" does={copy}>
         {said || label}
-      </button>
+      </Button>
       {below && (
         <pre ref={shown} class="jj-code jj-by-hand" tabIndex={0}>
           {below}

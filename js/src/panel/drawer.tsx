@@ -1,19 +1,11 @@
-import {
-  Fragment,
-  h,
-  useEffect,
-  useLayoutEffect,
-  useRef,
-  useState,
-  type ComponentChildren,
-  type JSX,
-} from "../dom.ts";
+import { Fragment, h, useEffect, useState, type ComponentChildren, type JSX } from "../dom.ts";
 import { clockTime, duration, elapsed, isFailure, isLive, label, plainText } from "../format.ts";
 import { StateIcon, STATES } from "../states.tsx";
 import type { Details, Row } from "../types.ts";
-import { begin, verbFor } from "./asking.tsx";
+import { begin, verbFor, WORDS } from "./asking.tsx";
 import { CopyButton } from "./copy.tsx";
 import { useLog } from "./log.tsx";
+import { Button, pairs, useMeasured } from "./parts.tsx";
 import { Traceback } from "./traceback.tsx";
 import type { View } from "./view.ts";
 
@@ -31,7 +23,9 @@ interface DrawerProps {
 /** All about one job, below its line: what it was asked, how it went, why it failed; or its output as it comes. */
 export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
   const { bridge, ui } = view;
-  const root = useMeasured(view);
+  const root = useMeasured(({ offsetHeight: drawerHeight }) => {
+    if (drawerHeight !== ui.now.drawerHeight) ui.set({ drawerHeight });
+  });
   const [tab, setTab] = useState(ui.now.tab);
   useEffect(() => ui.changes.listen(() => setTab(ui.now.tab)), []);
   const at = TABS.indexOf(tab);
@@ -41,11 +35,12 @@ export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
   const traceback = details?.error?.traceback;
   const names = isExample ? ["One of them", "Its full log"] : ["Details", "Log"];
   return (
-    <div ref={root} class="jj-pane" role="gridcell" aria-label={`Details of ${label(row)}`}>
+    <div ref={root} class="jj-pane" role="gridcell">
       <div class="jj-head">
         <div
           class="jj-tabs"
           role="tablist"
+          aria-label={`Details of ${label(row)}`}
           onKeyDown={(event) => {
             if (!/^Arrow(L|R)/.test(event.key)) return;
             event.stopPropagation();
@@ -54,16 +49,16 @@ export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
           }}
         >
           {TABS.map((key, index) => (
-            <button
+            <Button
               key={key}
-              type="button"
+              class="jj-tab"
               role="tab"
               aria-selected={key === tab}
-              tabIndex={index === at ? 0 : -1}
-              onClick={() => ui.set({ tab: key })}
+              tabIndex={key === tab ? 0 : -1}
+              does={() => ui.set({ tab: key })}
             >
               {names[index]}
-            </button>
+            </Button>
           ))}
         </div>
         <div key={tab} class="jj-buttons">
@@ -72,13 +67,10 @@ export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
           ) : (
             <>
               {verb && (
-                <button
-                  type="button"
-                  class="jj-button"
-                  onClick={() => begin(view, verb, [row.id], ui.now.open)}
-                >
-                  {verb === "cancel" ? "Cancel" : isExample ? "Retry this one" : "Retry"}
-                </button>
+                <Button does={() => begin(view, verb, [row.id], ui.now.open)}>
+                  {WORDS[verb]}
+                  {isExample && " this one"}
+                </Button>
               )}
               {isFailure(row.status) && bridge.can("repro") && (
                 <CopyButton
@@ -112,23 +104,6 @@ export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
       </div>
     </div>
   );
-}
-
-/** Tell the list how high the drawer is. */
-function useMeasured({ ui }: View): { readonly current: HTMLDivElement | null } {
-  const root = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => {
-    const element = root.current as HTMLDivElement;
-    const measure = (): void => {
-      const drawerHeight = element.offsetHeight;
-      if (drawerHeight !== ui.now.drawerHeight) ui.set({ drawerHeight });
-    };
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
-  return root;
 }
 
 interface Told {
@@ -183,19 +158,7 @@ function Facts(props: { row: Row; details: Details | undefined; now: number }): 
     signal: error?.signal,
     id: code(row.id),
   };
-  return (
-    <dl class="jj-facts">
-      {Object.entries(facts).map(
-        ([term, value]) =>
-          (value || value === 0) && (
-            <div key={term}>
-              <dt>{term}</dt>
-              <dd>{value}</dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
+  return <dl class="jj-facts">{pairs(Object.entries(facts))}</dl>;
 }
 
 function Attempt({

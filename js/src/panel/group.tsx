@@ -1,12 +1,13 @@
-import { Fragment, h, memo, type JSX } from "../dom.ts";
+import { Fragment, h, memo, type ComponentChildren, type JSX } from "../dom.ts";
 import { Bar, Words } from "../columns.tsx";
-import { clockTime, compact, grouped, isLive, oneLine, percent } from "../format.ts";
+import { clockTime, compact, grouped, isLive, oneLine } from "../format.ts";
 import type { Group } from "../outline.ts";
 import { StateIcon, STATES, STATUSES } from "../states.tsx";
 import type { Verb } from "../types.ts";
 import type { ActState } from "../ui_state.ts";
-import { actsTold, begin, Button, can, verbLabel } from "./asking.tsx";
+import { actsTold, begin, can, verbLabel } from "./asking.tsx";
 import { FailureCard } from "./failure.tsx";
+import { Button } from "./parts.tsx";
 import { Line, type LineProps } from "./row.tsx";
 import { Strip } from "./strip.tsx";
 import type { View } from "./view.ts";
@@ -30,99 +31,87 @@ export const verbsOf = (view: View, { counts }: Group): Verb[] =>
       STATUSES.some((status) => counts[status] && STATES[status].verb === verb) && can(view, verb),
   );
 
+interface GroupProps extends LineProps {
+  group: Group;
+  fold: boolean;
+  acts: ReadonlyMap<string, ActState>;
+}
+
 /** Jobs of one name, one tag or one failure in a line. */
-export const GroupView = memo(
-  (
-    props: LineProps & { group: Group; fold: boolean; acts: ReadonlyMap<string, ActState> },
-  ): JSX.Element => {
-    const { group, view, open } = props;
-    const { counts, total, finished, progress } = group;
-    const title = oneLine(group.title);
-    // The state that says most: what moves or waits, then how it ended.
-    const there = STATUSES.filter((status) => counts[status]);
-    const status = there.find(isLive) ?? there[0] ?? "QUEUED";
-    const told = actsTold(props.acts, () => group.ids());
-    const words = told && <Words text={told} />;
-    const state = <StateIcon status={status} alone part={progress} />;
-    const common = {
-      ...props,
-      level: 1,
-      expanded: !props.fold,
-      what: title,
-      idsFor: (verb: Verb) => idsFor(view, group, verb),
-      press: () => toggleGroup(view, group),
-    };
-    if (group.kind === "failure") {
-      const { finishedAt } = group.example;
-      const name = (
-        <>
-          <span class="jj-name" title={title}>
-            <b>{grouped(total)}</b> × {title}
-          </span>
-          {words ||
-            (can(view, "retry") && (
-              <Button
-                tabIndex={props.tabIndex}
-                does={() => begin(view, "retry", group.ids(), null)}
-              >
-                {verbLabel("retry", total)}
-              </Button>
-            ))}
-        </>
-      );
-      const time = finishedAt && (
-        <span class="jj-left">{clockTime(finishedAt, view.bridge.now())}</span>
-      );
-      return (
-        <Line
-          {...common}
-          kind=" jj-group jj-failure"
-          cells={[
-            ["state", state],
-            ["wide", name],
-            ["time", time],
-          ]}
-          verbs={[]}
-          below={open && <FailureCard group={group} view={view} />}
-        />
-      );
-    }
-    const part = progress ?? 1;
-    const work = (
-      <>
-        <Bar
-          part={part}
-          counted={`${compact(finished)}/${compact(total)}`}
-          what={title}
-          spoken={`${percent(part)}%, ${finished} of ${total} finished`}
-        >
-          <Strip counts={counts} />
-        </Bar>
-        {words ||
-          there.map(
-            (status) =>
-              status !== "SUCCEEDED" && (
-                <span key={status} class="jj-count" title={STATES[status].word}>
-                  <StateIcon status={status} alone />
-                  {compact(counts[status] ?? 0)}
-                </span>
-              ),
-          )}
-      </>
-    );
-    return (
-      <Line
-        {...common}
-        kind=" jj-group"
-        cells={[
-          ["state", state],
-          ["name", <span class="jj-name">{title}</span>],
-          ["work", work],
-          ["time", null],
-        ]}
-        verbs={verbsOf(view, group)}
-        below={null}
-      />
-    );
-  },
-);
+export const GroupView = memo((props: GroupProps): JSX.Element => {
+  const { group, view, open } = props;
+  const { counts, total, finished } = group;
+  const title = oneLine(group.title);
+  // The state that says most: what moves or waits, then how it ended.
+  const there = STATUSES.filter((status) => counts[status]);
+  const status = there.find(isLive) ?? there[0] ?? "QUEUED";
+  const told = actsTold(props.acts, () => group.ids());
+  const words = told && <Words text={told} />;
+  const isFailure = group.kind === "failure";
+  const { finishedAt } = group.example;
+  const cells: [string, ComponentChildren][] = isFailure
+    ? [
+        [
+          "wide",
+          <>
+            <span class="jj-name" title={title}>
+              <b>{grouped(total)}</b> × {title}
+            </span>
+            {words ||
+              (can(view, "retry") && (
+                <Button
+                  tabIndex={props.tabIndex}
+                  does={() => begin(view, "retry", group.ids(), null)}
+                >
+                  {verbLabel("retry", total)}
+                </Button>
+              ))}
+          </>,
+        ],
+        [
+          "time",
+          finishedAt && <span class="jj-left">{clockTime(finishedAt, view.bridge.now())}</span>,
+        ],
+      ]
+    : [
+        ["name", <span class="jj-name">{title}</span>],
+        [
+          "work",
+          <>
+            <Bar
+              part={group.progress ?? 1}
+              counted={`${compact(finished)}/${compact(total)}`}
+              what={title}
+              spoken={[`${finished} of ${total} finished`]}
+            >
+              <Strip counts={counts} />
+            </Bar>
+            {words ||
+              there.map(
+                (status) =>
+                  status !== "SUCCEEDED" && (
+                    <span key={status} class="jj-count" title={STATES[status].word}>
+                      <StateIcon status={status} alone />
+                      {compact(counts[status] ?? 0)}
+                    </span>
+                  ),
+              )}
+          </>,
+        ],
+        ["time", null],
+      ];
+  return (
+    <Line
+      {...props}
+      kind={isFailure ? " jj-group jj-failure" : " jj-group"}
+      level={1}
+      expanded={!props.fold}
+      what={title}
+      cells={[["state", <StateIcon status={status} alone part={group.progress} />], ...cells]}
+      verbs={isFailure ? [] : verbsOf(view, group)}
+      idsFor={(verb) => idsFor(view, group, verb)}
+      press={() => toggleGroup(view, group)}
+      below={isFailure && open && <FailureCard group={group} view={view} />}
+    />
+  );
+});

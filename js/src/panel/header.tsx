@@ -3,15 +3,14 @@ import { clockTime, grouped, isLive } from "../format.ts";
 import { secondsToRetry } from "../presence.ts";
 import { StateIcon, STATES, STATUSES } from "../states.tsx";
 import type { Status } from "../types.ts";
-import { Button } from "./asking.tsx";
 import { NotifyButton } from "./notify.tsx";
+import { Button, Chevron } from "./parts.tsx";
 import type { PartProps } from "./view.ts";
 
 /** The one line that tells the truth, also when the panel is collapsed. */
 export function Header({ view, moment }: PartProps): JSX.Element {
   const { ui, bridge } = view;
   const { collapsed } = ui.now;
-  const says = collapsed ? "Show the jobs" : "Show only this line";
   return (
     <div class="jj-header">
       <span class="jj-title">Jobs</span>
@@ -19,11 +18,9 @@ export function Header({ view, moment }: PartProps): JSX.Element {
       {bridge.backend && <span class="jj-backend">{bridge.backend}</span>}
       <Connection view={view} moment={moment} />
       <NotifyButton view={view} />
-      <Button
-        kind="glyph-button jj-chevron"
-        aria-expanded={!collapsed}
-        aria-label={says}
-        title={says}
+      <Chevron
+        open={!collapsed}
+        title={collapsed ? "Show the jobs" : "Show only this line"}
         does={() => ui.set({ collapsed: !collapsed })}
       />
     </div>
@@ -55,7 +52,7 @@ function Chips({ view: { ui, bridge }, moment: { presence } }: PartProps): JSX.E
         return (
           <Button
             key={status}
-            kind="chip"
+            class="jj-chip"
             aria-pressed={statuses.has(status)}
             title={`${count} ${word}`}
             does={() => press(status)}

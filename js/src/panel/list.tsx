@@ -2,8 +2,9 @@ import { Fragment, h, useLayoutEffect, useRef, type JSX } from "../dom.ts";
 import { COLUMNS } from "../columns.tsx";
 import { grouped, isLive } from "../format.ts";
 import { rowTop, sliceOf } from "../order.ts";
-import { Button, verbOf } from "./asking.tsx";
+import { verbOf } from "./asking.tsx";
 import { GroupView } from "./group.tsx";
+import { Button, useMeasured } from "./parts.tsx";
 import { RowView } from "./row.tsx";
 import { showAll } from "./toolbar.tsx";
 import type { LinesProps, View } from "./view.ts";
@@ -19,7 +20,11 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
   const { store } = bridge;
   const { open, asking, focused, wantsFocus, acts, rowHeight, scrollTop, choice } = ui.now;
   const { count } = outline;
-  const box = useRef<HTMLDivElement>(null);
+  // The style sheet decides how high a row is: it folds rows into two lines where the panel is narrow.
+  const box = useMeasured((list) => {
+    const rowHeight = parseFloat(getComputedStyle(list).getPropertyValue("--jj-row"));
+    if (rowHeight > 0 && rowHeight !== ui.now.rowHeight) ui.set({ rowHeight });
+  });
   /** As it was drawn before. */
   const held = useRef({ choice, rows: 0, id: "", top: 0 });
 
@@ -41,6 +46,7 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
 
   useLayoutEffect(() => {
     const list = box.current as HTMLDivElement;
+    if (!held.current.rows) list.scrollTop = scrollTop; // where another view was left
     // What was asked for begins at its beginning; else the open line, or the one with the keyboard, stays in its place.
     if (was !== choice && was.unfolded === choice.unfolded) list.scrollTop = 0;
     const id = (openIndex < 0 ? hasFocus(list) && focused : open) || "";
@@ -52,24 +58,12 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
     held.current = { choice, rows, id: index < 0 ? "" : id, top };
     // The keyboard goes to the line that asks for it, and back to its line when the element that had it goes.
     if (wantsFocus) ui.set({ wantsFocus: false });
-    if (wantsFocus || (hadFocus && !hasFocus(list))) {
+    if (wantsFocus || (hadFocus && !hasFocus(list.closest("section")))) {
       const drawn = [...list.querySelectorAll<HTMLElement>("[data-key]")];
       const line = drawn.find(({ dataset }) => dataset.key === focused) ?? list;
       line.focus({ preventScroll: true });
     }
   });
-
-  // The style sheet decides how high a row is: it folds rows into two lines where the panel is narrow.
-  useLayoutEffect(() => {
-    const list = box.current as HTMLDivElement;
-    list.scrollTop = scrollTop;
-    const observer = new ResizeObserver(() => {
-      const rowHeight = parseFloat(getComputedStyle(list).getPropertyValue("--jj-row"));
-      if (rowHeight > 0 && rowHeight !== ui.now.rowHeight) ui.set({ rowHeight });
-    });
-    observer.observe(list);
-    return () => observer.disconnect();
-  }, []);
 
   return (
     <>
@@ -153,7 +147,7 @@ function Heads({ view: { ui } }: { view: View }): JSX.Element {
             aria-sort={down === null ? "none" : down ? "descending" : "ascending"}
           >
             <Button
-              kind="sort"
+              class="jj-sort"
               does={() => ui.choose({ sort: down === false ? null : { key, down: !down } })}
             >
               <span>{title}</span>

@@ -2,6 +2,7 @@ import { Fragment, h, useEffect, useRef, useState, type JSX } from "../dom.ts";
 import { plainText } from "../format.ts";
 import type { LogLine } from "../types.ts";
 import { CopyButton } from "./copy.tsx";
+import { Button } from "./parts.tsx";
 import type { View } from "./view.ts";
 
 const MOST_LINES = 2_000;
@@ -75,14 +76,9 @@ export function useLog(
   return {
     tools: (
       <>
-        <button
-          type="button"
-          class="jj-button jj-copy"
-          aria-pressed={wraps}
-          onClick={() => setWraps(!wraps)}
-        >
+        <Button class="jj-button jj-copy" aria-pressed={wraps} does={() => setWraps(!wraps)}>
           Wrap
-        </button>
+        </Button>
         <CopyButton
           label="Copy log"
           text={() => [...(lines.current?.children ?? [])].map((l) => l.textContent).join("\n")}
@@ -106,9 +102,9 @@ export function useLog(
           <p class="jj-muted">{says}</p>
         </div>
         {isAway && (
-          <button type="button" class="jj-button jj-to-end" onClick={toEnd}>
+          <Button class="jj-button jj-to-end" does={toEnd}>
             ↓ To the end
-          </button>
+          </Button>
         )}
       </>
     ),

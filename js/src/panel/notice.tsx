@@ -1,61 +1,62 @@
-import { h, useState, type ComponentChildren, type JSX } from "../dom.ts";
+import { h, useState, type JSX } from "../dom.ts";
 import { clockTime, label } from "../format.ts";
-import { secondsToRetry } from "../presence.ts";
+import { secondsToRetry, type Presence } from "../presence.ts";
 import { Snippet } from "./copy.tsx";
+import { Button } from "./parts.tsx";
 import type { PartProps, View } from "./view.ts";
+
+/** What keeps the panel from being live. */
+const TROUBLE: Partial<Record<Presence["kind"], string>> = {
+  stale: "Nothing was heard for a while.",
+  reconnecting: "The connection is lost.",
+  auth_failed: "Sign-in is needed.",
+  closed: "This monitor was closed.",
+  silent: "The kernel is busy, was restarted, or is gone.",
+};
 
 /** A line or two below the header while the panel is not simply live: what is known, and what to do. */
 export function Notice({ view, moment: { presence, wall } }: PartProps): JSX.Element | null {
   const { bridge } = view;
-  const { asOf, connection } = bridge;
-  const { detail } = connection;
-  const { kind } = presence;
-  const goOn = bridge.store.liveCount ? " Jobs go on running." : "";
-  const known = (asOf ? ` Showing what was known at ${clockTime(asOf, bridge.now())}.` : "") + goOn;
-  let says: ComponentChildren;
-  let reason = detail;
-  let offers: ComponentChildren = null;
-  if (kind === "stale") says = `Nothing was heard for a while.${known}`;
-  else if (kind === "reconnecting") {
-    const wait = secondsToRetry(connection, wall);
-    says = `The connection is lost. ${wait ? `Next try in ${wait} s.` : "Trying now."}${known}`;
-    if (connection.attempt < 2) reason = ""; // what one attempt mends needs none
-    offers = <Again view={view} label="Try now" />;
-  } else if (kind === "auth_failed") {
-    says = `Sign-in is needed.${known}`;
-    offers = <Again view={view} label="Reconnect" refusal="Refused again." />;
-  } else if (kind === "silent" || kind === "closed") {
-    says =
-      kind === "closed"
-        ? `This monitor was closed.${goOn} To watch again, run:`
-        : `The kernel is busy, was restarted, or is gone.${goOn} To see them live, run:`;
-    reason = "";
-    offers = <Snippet code="JobMonitor()" />;
-  } else if (bridge.waiting) says = busy(view);
-  else if (!detail) return null;
+  const { asOf, connection, store, waiting } = bridge;
+  const { detail, attempt } = connection;
+  const { kind, frozen } = presence;
+  if (!frozen && !waiting && !detail) return null;
+  const isGone = kind === "silent" || kind === "closed";
+  const isTrying = kind === "reconnecting";
+  const wait = isTrying && secondsToRetry(connection, wall);
+  const says = [
+    TROUBLE[kind],
+    isTrying && (wait ? `Next try in ${wait} s.` : "Trying now."),
+    frozen && !isGone && asOf && `Showing what was known at ${clockTime(asOf, bridge.now())}.`,
+    frozen && store.liveCount && "Jobs go on running.",
+    isGone && "To watch again, run:",
+    !frozen && waiting && busy(view),
+  ];
+  // What one attempt mends needs no reason.
+  const reason = !isGone && !(isTrying && attempt < 2) && detail;
   return (
     <div class={`jj-notice jj-n-${kind}`}>
       <p>
-        {says}
+        {says.filter(Boolean).join(" ")}
         {reason && <Reason text={reason} />}
       </p>
-      {offers}
+      {isGone && <Snippet code="JobMonitor()" />}
+      {isTrying && <Again view={view} label="Try now" />}
+      {kind === "auth_failed" && <Again view={view} label="Reconnect" refusal="Refused again." />}
     </div>
   );
 }
 
 /** What waits until the kernel has time. */
 function busy({ bridge, ui }: View): string {
-  const waiting = [...ui.now.acts].filter(([, act]) => act.phase === "waiting");
   const named = (["cancel", "retry"] as const).flatMap((verb) => {
-    const ids = waiting.flatMap(([id, act]) => (act.verb === verb ? [id] : []));
+    const ids = [...ui.now.acts].flatMap(([id, act]) =>
+      act.verb === verb && act.phase === "waiting" ? [id] : [],
+    );
     const row = bridge.store.get(ids[0] ?? "");
     return row ? `${verb} ${ids.length > 1 ? `${ids.length} jobs` : label(row)}` : [];
   });
-  const what = named.length
-    ? `${named.length > 1 ? "2 actions are" : "1 action is"} waiting: ${named.join(", ")}.`
-    : "What you asked for comes when it has time.";
-  return `The kernel is busy with a cell. ${what}`;
+  return `The kernel is busy with a cell. Waiting: ${named.join(", ") || "what you asked for"}.`;
 }
 
 /** What the kernel says of the connection, as a sentence; what is to be typed looks like it. */
@@ -89,9 +90,9 @@ function Again(props: { view: View; label: string; refusal?: string }): JSX.Elem
   return (
     <span class="jj-offer">
       {!isTrying && told}
-      <button type="button" class="jj-button" disabled={isTrying} onClick={ask}>
+      <Button disabled={isTrying} does={ask}>
         {isTrying ? told : props.label}
-      </button>
+      </Button>
     </span>
   );
 }

@@ -5,6 +5,7 @@ import type { Bridge } from "../bridge.ts";
 import { STATES, STATUSES } from "../states.tsx";
 import type { Counts } from "../types.ts";
 import type { UiState } from "../ui_state.ts";
+import { Glyph } from "./parts.tsx";
 import type { View } from "./view.ts";
 
 /** Nobody is called back for jobs that were all shorter. */
@@ -80,16 +81,12 @@ export function NotifyButton({ view: { bridge, ui } }: { view: View }): JSX.Elem
     if (!notify) void window.Notification?.requestPermission();
   };
   return (
-    <button
-      type="button"
+    <Glyph
       class="jj-glyph-button jj-bell"
       aria-pressed={notify}
       title="Tell me when all jobs are over"
-      onClick={toggle}
-    >
-      <svg class="jj-icon jj-mark" viewBox="0 0 16 16" aria-hidden="true">
-        <path d="M8 2a4 4 0 0 1 4 4c0 3 1.5 4.5 1.5 5.5h-11C2.5 10.5 4 9 4 6a4 4 0 0 1 4-4zM6.7 13.7h2.6" />
-      </svg>
-    </button>
+      path="M8 2a4 4 0 0 1 4 4c0 3 1.5 4.5 1.5 5.5h-11C2.5 10.5 4 9 4 6a4 4 0 0 1 4-4zM6.7 13.7h2.6"
+      does={toggle}
+    />
   );
 }

@@ -18,7 +18,7 @@ export function Panel({ view }: { view: View }): JSX.Element {
   const moment = momentOf(view);
   const { bridge, ui } = view;
   const { store, connection } = bridge;
-  const { collapsed, choice } = ui.now;
+  const { collapsed, choice, help } = ui.now;
   const { frozen } = moment.presence;
   const counting = frozen ? connection.retryAt !== null : store.liveCount > 0;
   useDrawing(root, view, counting);
@@ -45,7 +45,7 @@ export function Panel({ view }: { view: View }): JSX.Element {
       {!collapsed && (
         <>
           <Notice view={view} moment={moment} />
-          <Help view={view} />
+          {help && <Help />}
           {!isEmpty && tools.current && <Toolbar {...parts} />}
           {!isEmpty && <List {...parts} heads={tools.current} />}
           {isEmpty && !frozen && <Empty />}

@@ -1,10 +1,10 @@
 import { Fragment, h, memo, type ComponentChildren, type JSX } from "../dom.ts";
 import { COLUMNS, type CellProps } from "../columns.tsx";
 import { label, oneLine } from "../format.ts";
-import { Icon } from "../states.tsx";
 import type { Verb } from "../types.ts";
-import { begin, Button, Confirm } from "./asking.tsx";
+import { begin, Confirm, WORDS } from "./asking.tsx";
 import { Drawer } from "./drawer.tsx";
+import { Chevron, Glyph } from "./parts.tsx";
 import type { View } from "./view.ts";
 
 /** What every line of the list is drawn from. */
@@ -21,9 +21,9 @@ export interface LineProps {
   tabIndex: number;
 }
 
-const MARKS: Readonly<Record<Verb, readonly [string, string]>> = {
-  cancel: ["Cancel", "M4.5 4.5l7 7M11.5 4.5l-7 7"],
-  retry: ["Retry", "M12.6 9.3A4.8 4.8 0 1 1 11.6 4.8L13 6.2M13 2.9v3.3H9.7"],
+const MARKS: Readonly<Record<Verb, string>> = {
+  cancel: "M4.5 4.5l7 7M11.5 4.5l-7 7",
+  retry: "M12.6 9.3A4.8 4.8 0 1 1 11.6 4.8L13 6.2M13 2.9v3.3H9.7",
 };
 
 /** The frame of a line: its place in the grid, its cells, what can be done, and what stands below it. */
@@ -46,7 +46,7 @@ export function Line(
   const { ui } = view;
   return (
     <div
-      class={`jj-row jj-l${level}${props.open ? " jj-open" : ""}`}
+      class={props.open ? "jj-row jj-open" : "jj-row"}
       role="row"
       data-key={id}
       aria-rowindex={props.index}
@@ -61,24 +61,20 @@ export function Line(
             {content}
           </div>
         ))}
-        <div class={`jj-cell jj-${asking ? "confirm" : "c-actions"}`} role="gridcell">
+        <div class={`jj-cell ${asking ? "jj-confirm" : "jj-c-actions"}`} role="gridcell">
           {asking ? (
             <Confirm view={view} what={what} />
           ) : (
             <>
               {props.verbs.map((verb) => (
-                <Button
+                <Glyph
                   key={verb}
-                  kind="glyph-button"
+                  path={MARKS[verb]}
                   tabIndex={tabIndex}
-                  title={MARKS[verb][0]}
-                  aria-label={`${MARKS[verb][0]} ${what}`}
+                  title={WORDS[verb]}
+                  of={what}
                   does={() => begin(view, verb, props.idsFor(verb), id)}
-                >
-                  <Icon kind="jj-mark">
-                    <path d={MARKS[verb][1]} />
-                  </Icon>
-                </Button>
+                />
               ))}
               {props.children}
             </>
@@ -112,12 +108,11 @@ export const RowView = memo((props: RowProps): JSX.Element => {
       press={press}
       below={open && <Drawer row={row} view={view} />}
     >
-      <Button
-        kind="glyph-button jj-chevron"
+      <Chevron
+        open={open}
         tabIndex={props.tabIndex}
         title="Details"
-        aria-label={`Details of ${what}`}
-        aria-expanded={open}
+        of={`of ${what}`}
         does={press}
       />
     </Line>

@@ -2,7 +2,8 @@ import { Fragment, h, type JSX } from "../dom.ts";
 import type { Choice } from "../choice.ts";
 import { Words } from "../columns.tsx";
 import { grouped } from "../format.ts";
-import { actsTold, begin, Button, Confirm, verbFor, verbLabel } from "./asking.tsx";
+import { actsTold, begin, Confirm, verbFor, verbLabel } from "./asking.tsx";
+import { Button } from "./parts.tsx";
 import type { LinesProps, View } from "./view.ts";
 
 type Grouping = NonNullable<Choice["groupBy"]>;
@@ -55,7 +56,7 @@ export function Toolbar(props: LinesProps): JSX.Element {
             {filtered ? `${grouped(outline.shown)} of ${total}` : `${total} jobs`}
           </span>
           {filtered && (
-            <Button kind="button jj-quiet" does={() => showAll(view)}>
+            <Button class="jj-button jj-quiet" does={() => showAll(view)}>
               Show all
             </Button>
           )}

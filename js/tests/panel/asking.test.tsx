@@ -56,7 +56,7 @@ describe("a cancel", () => {
     expect(firstRow()).toContain("cancelling…");
     await panel.pass(400);
 
-    expect(firstRow()).toContain("kernel is busy, cancel is waiting");
+    expect(firstRow()).toContain("waiting to cancel: kernel is busy");
     expect(panel.text()).toContain("kernel busy · 1 click waits");
     expect(panel.all("button", "Cancel train")).toEqual([]);
   });
@@ -66,7 +66,7 @@ describe("a cancel", () => {
 
     await answer({ refused: { a: "The job is over." } });
 
-    expect(firstRow()).toContain("Not cancelled: The job is over.");
+    expect(firstRow()).toContain("not cancelled: The job is over.");
     expect(panel.all("button", "Cancel train")).toHaveLength(1);
   });
 
@@ -107,7 +107,7 @@ describe("a retry", () => {
 
     await panel.click(panel.one("button", "Retry these 3"));
     expect(sent()).toMatchObject([{ action: "retry", jobs: ["a", "b", "c"] }]);
-    expect(firstRow()).toContain("retrying 3…");
+    expect(firstRow()).toContain("3 retrying…");
     await answer({ refused: { a: "No.", b: "No.", c: "No." } });
 
     expect(firstRow()).toContain("3 not retried: No.");

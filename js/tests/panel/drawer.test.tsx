@@ -26,7 +26,8 @@ const asked = (action: string): Act[] =>
   panel.model.sent.filter(
     (message): message is Act => message.type === "action" && message.action === action,
   );
-const drawer = (): HTMLElement => panel.one("gridcell", /^Details of/);
+const drawer = (): HTMLElement =>
+  panel.one("tablist", /^Details of/).closest(".jj-pane") as HTMLElement;
 
 describe("an open row", () => {
   test("shows facts and the last lines, without escape sequences", async () => {

@@ -17,14 +17,15 @@ async function opened(): Promise<void> {
   const line = panel.all("row").find((row) => row.textContent?.includes("×")) as HTMLElement;
   await panel.click(line.querySelector(".jj-line") as HTMLElement);
 }
-const card = (): HTMLElement => panel.one("gridcell", /^Details of/);
+const card = (): HTMLElement =>
+  panel.one("tablist", /^Details of/).closest(".jj-pane") as HTMLElement;
 
 test("jobs that failed alike have one card, about the newest of them", async () => {
   panel = await mount([failed("a", NOW - 2000), failed("b", NOW - 1000)]);
 
   await opened();
 
-  expect(panel.all("gridcell", "Details of clean b")).toHaveLength(1);
+  expect(panel.all("tablist", "Details of clean b")).toHaveLength(1);
   expect(panel.all("tab").map((tab) => tab.textContent)).toEqual(["One of them", "Its full log"]);
 });
 
@@ -34,12 +35,12 @@ test("it stays about the same job while newer ones fail, and takes another one w
 
   panel.model.say({ type: "patch", seq: 2, jobs: { a: { finishedAt: NOW } } });
   await panel.pass();
-  expect(panel.all("gridcell", "Details of clean b")).toHaveLength(1);
+  expect(panel.all("tablist", "Details of clean b")).toHaveLength(1);
   panel.model.say({ type: "patch", seq: 3, jobs: { b: { status: "QUEUED", failure: null } } });
   panel.model.say({ type: "patch", seq: 4, jobs: {}, gone: [] });
   await panel.pass();
 
-  expect(panel.all("gridcell", "Details of clean b")).toEqual([]);
+  expect(panel.all("tablist", "Details of clean b")).toEqual([]);
 });
 
 test("it shows the call, the reader's own frames and the last words, and retries only this one", async () => {

@@ -67,7 +67,7 @@ test("a busy kernel is named, with what waits for it", async () => {
   await panel.click(panel.one("button", "Cancel job"));
   await panel.pass(400);
 
-  expect(notice()).toBe("The kernel is busy with a cell. 1 action is waiting: cancel train.");
+  expect(notice()).toBe("The kernel is busy with a cell. Waiting: cancel train.");
 });
 
 test("each state that is not live has its own sentence", async () => {

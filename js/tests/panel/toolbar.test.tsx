@@ -97,7 +97,7 @@ describe("of many jobs", () => {
 
     expect(acted()).toMatchObject([{ action: "retry" }]);
     expect(acted()[0]?.jobs).toHaveLength(4);
-    expect(panel.one("group", "Find jobs").textContent).toContain("retrying 4…");
+    expect(panel.one("group", "Find jobs").textContent).toContain("4 retrying…");
   });
 
   test("all that runs is cancelled after a question that says how many", async () => {
