@@ -1,5 +1,6 @@
 // Bundles the panel into the Python package, and, when asked, the demo page that needs no notebook.
-//   node build.mjs                 ../jupyter_jobs/static/widget.{js,css}; --sizes tells what each file takes
+//   node build.mjs                 ../jupyter_jobs/static/widget.{js,css}; --sizes tells what each file takes,
+//                                  --classes keeps the names of classes
 //   node build.mjs --watch         the same again at each change (with ANYWIDGET_HMR=1 the notebook follows)
 //   node build.mjs --demo [dir]    demo.html with what it needs, by default into .demo/
 
@@ -44,7 +45,8 @@ if (arguments_.includes("--demo")) {
   await context.watch();
 } else {
   const { metafile } = await esbuild.build(widget);
-  await shorten(join(here, widget.outdir, "widget.js"), join(here, "src"));
+  const keepsClasses = arguments_.includes("--classes");
+  await shorten(join(here, widget.outdir), join(here, "src"), keepsClasses);
   if (arguments_.includes("--sizes")) await tellSizes(metafile.outputs);
 }
 

@@ -1,29 +1,39 @@
-// Makes the bundle shorter than esbuild does: terser says the same in fewer words, and names of properties that only
-// the bundle knows get one or two letters.
+// Makes the bundle shorter than esbuild does: terser says the same in fewer words, and names that only the bundle knows
+// get a few letters.
 //
-// Those are the members of interfaces and classes that the sources declare themselves. Of these keep their names: fields
-// of messages (`types.ts`), whatever the DOM knows (terser has the list), attributes and props of JSX elements that may
-// be the DOM's, and each name that also stands in a string, for it may be looked up by that. What is not declared, as the
-// options that a browser's function takes, keeps its name too. `WIDGET=… vitest run tests/panel` tries the outcome.
+// Names of classes and of variables of the style sheet (`jj-…`) change in script and styles alike; each is spelled whole
+// but for the last part of a family, which has one letter: `jj-p-${tone}`. Names of properties change when the sources declare them, as members of an interface, a class or a
+// component's props. Of these keep their names: fields of messages (`types.ts`), whatever the DOM knows (terser has the
+// list), attributes of the DOM's elements, and each name that also stands in a string, for it may be looked up by that.
+// What is not declared, as the options that a browser's function takes, keeps its name too.
+// `node build.mjs --classes && WIDGET=… vitest run tests/panel` tries the outcome, with the classes that tests look for.
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { minify } from "terser";
 
-/** Shorten a bundled script; `sources` is the folder that it was bundled from. */
-export async function shorten(file, sources) {
-  const code = await readFile(file, "utf8");
+/**
+ * Shorten `widget.js` and `widget.css` in a folder.
+ * @param sources The folder that they were bundled from.
+ * @param keepsClasses Whether names of classes stay.
+ */
+export async function shorten(folder, sources, keepsClasses = false) {
+  const [js, css] = [join(folder, "widget.js"), join(folder, "widget.css")];
+  const [code, styles] = await Promise.all([readFile(js, "utf8"), readFile(css, "utf8")]);
   const { code: short } = await minify(code, {
     module: true,
     ecma: 2022,
     compress: { passes: 3, ecma: 2022, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
     mangle: { properties: { regex: await ownNames(code, sources) } },
   });
-  await writeFile(file, short);
+  const rename = keepsClasses ? (part) => part : classNames(short + styles);
+  await Promise.all([writeFile(js, rename(short)), writeFile(css, rename(styles))]);
 }
 
-const BLOCK = /^(?:export )?(?:interface|class) [^{]*\{\n([^]*?)^\}/gm;
-const MEMBER = /^ {2}(?:declare |readonly |get )*([a-z]\w{2,})\??[:(<]/gm;
+const BLOCK = /\b(?:interface|class) [^{]*\{\n([^]*?)^\}|[:&] (\{\n[^]*?\n {2,}\})/gm;
+const MEMBER = /^ +(?:declare |readonly |get )*([a-z]\w{2,})\??[:(<]/gm;
+// A family, of which the page puts the last part behind (`jj-p-${tone}`), has one name.
+const CLASS = /jj-(?:[a-z]-|[\w-]+)/g;
 const STRING = /(["'`])([a-zA-Z]\w*)\1/g;
 
 async function ownNames(code, sources) {
@@ -32,12 +42,37 @@ async function ownNames(code, sources) {
   for (const path of await readdir(sources, { recursive: true })) {
     if (!/\.tsx?$/.test(path) || path === "types.ts") continue;
     const text = await readFile(join(sources, path), "utf8");
-    for (const [, block] of text.matchAll(BLOCK))
+    for (const [block] of text.matchAll(BLOCK))
       for (const [, name] of block.matchAll(MEMBER)) names.add(name);
-    // An element of the DOM, or one that may be: its attributes are the DOM's.
-    for (const [element] of text.matchAll(/<[a-z]\w*\s[^]*?>/g)) foreign += element;
+    foreign += attributes(text);
   }
   for (const name of foreign.match(/\w+/g)) names.delete(name);
   for (const [, , name] of code.matchAll(STRING)) names.delete(name);
   return new RegExp(`^(?:${[...names].join("|")})$`);
+}
+
+/** What the tags of the DOM's elements say, without the code in their braces. */
+function attributes(text) {
+  let said = "";
+  for (const { index } of text.matchAll(/<[a-z]\w*\s/g)) {
+    let depth = 0;
+    for (const letter of text.slice(index)) {
+      if (letter === "{") depth += 1;
+      else if (letter === "}") depth -= 1;
+      else if (!depth) said += letter;
+      if (!depth && letter === ">") break;
+    }
+  }
+  return said;
+}
+
+/** Give each `jj-…` of script and styles a short name; the most frequent ones the shortest. */
+function classNames(text) {
+  const counts = new Map();
+  for (const [name] of text.matchAll(CLASS)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const names = [...counts.keys()].sort(
+    (a, b) => counts.get(b) - counts.get(a) || (a < b ? -1 : 1),
+  );
+  const short = new Map(names.map((name, index) => [name, `jj${index.toString(36)}`]));
+  return (part) => part.replace(CLASS, (name) => short.get(name) + (name.endsWith("-") ? "-" : ""));
 }
