@@ -34,25 +34,27 @@ const BLOCK = /\b(?:interface|class) [^{]*\{\n([^]*?)^\}|[:&] (\{\n[^]*?\n {2,}\
 const MEMBER = /^ +(?:declare |readonly |get )*([a-z]\w{2,})\??[:(<]/gm;
 // A family, of which the page puts the last part behind (`jj-p-${tone}`), has one name.
 const CLASS = /jj-(?:[a-z]-|[\w-]+)/g;
-const STRING = /(["'`])([a-zA-Z]\w*)\1/g;
+const STRING = /(?<=["'`])([a-zA-Z]\w*)(?=["'`])/g;
+
+const all = (text, pattern) => [...text.matchAll(pattern)].map(([, found]) => found);
 
 async function ownNames(code, sources) {
   const names = new Set();
-  let foreign = await readFile(join(sources, "types.ts"), "utf8");
+  const messages = await readFile(join(sources, "types.ts"), "utf8");
+  const foreign = all(messages.replace(/\/\*[^]*?\*\//g, ""), /(\w+)\??:/g);
   for (const path of await readdir(sources, { recursive: true })) {
     if (!/\.tsx?$/.test(path) || path === "types.ts") continue;
     const text = await readFile(join(sources, path), "utf8");
     for (const [block] of text.matchAll(BLOCK))
       for (const [, name] of block.matchAll(MEMBER)) names.add(name);
-    foreign += attributes(text);
+    foreign.push(...all(tags(text), /(\w+)=/g));
   }
-  for (const name of foreign.match(/\w+/g)) names.delete(name);
-  for (const [, , name] of code.matchAll(STRING)) names.delete(name);
+  for (const name of [...foreign, ...all(code, STRING)]) names.delete(name);
   return new RegExp(`^(?:${[...names].join("|")})$`);
 }
 
-/** What the tags of the DOM's elements say, without the code in their braces. */
-function attributes(text) {
+/** The tags of the DOM's elements, without the code in their braces. */
+function tags(text) {
   let said = "";
   for (const { index } of text.matchAll(/<[a-z]\w*\s/g)) {
     let depth = 0;
