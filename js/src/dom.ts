@@ -109,8 +109,6 @@ export function render(children: ComponentChildren, element: Element): void {
   commit();
 }
 
-// ---- drawing ----
-
 function draw(instance: Instance, vnode: VNode): void {
   const before = instance.vnode;
   if (before === vnode) return;
@@ -194,8 +192,6 @@ function unmount(instance: Instance, removes: boolean): void {
   if (removes) node?.remove();
 }
 
-// ---- order ----
-
 const nodesOf = (instance: Instance): ChildNode[] =>
   instance.kids.flatMap((kid) => (kid ? (kid.node ?? nodesOf(kid)) : []));
 
@@ -244,8 +240,6 @@ function stayersOf(parent: Element, nodes: readonly ChildNode[]): Set<ChildNode>
   for (; best; best = best.before) staying.add(best.node);
   return staying;
 }
-
-// ---- attributes and events ----
 
 interface Listener {
   handler?: ((event: Event) => void) | undefined;
@@ -299,8 +293,6 @@ function listen(node: Live, name: string, handler: Listener["handler"]): void {
   if (!mine.handler) mine.since = clock;
   mine.handler = handler;
 }
-
-// ---- hooks ----
 
 let current: Instance | null = null;
 let slot = 0;
@@ -361,8 +353,6 @@ function perform(slots: Slot[]): void {
     due.cleanup = due.run?.();
   }
 }
-
-// ---- when ----
 
 /** What is done when all is drawn. */
 const tasks: (() => void)[] = [];
