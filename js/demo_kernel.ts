@@ -201,7 +201,11 @@ function madeUp(row: Row): Details {
     params: null,
     result: row.status === "SUCCEEDED" ? `{"rows": 1204511, "dropped": 14}` : null,
     error: isFailure(row.status)
-      ? { type, message, traceback: row.status === "FAILED" ? tracebackOf(row) : null }
+      ? {
+          type,
+          message,
+          ...(row.status === "FAILED" && { traceback: tracebackOf(row), frames: FRAMES }),
+        }
       : null,
     log: lines.map((line) => line.text),
     tags: row.tags,
@@ -214,6 +218,11 @@ function madeUp(row: Row): Details {
     version: 4,
   };
 }
+
+const FRAMES = [
+  ["clean.py:41 in parse_day", `raise ValueError(f"bad day {text!r}")`],
+  ["clean.py:58 in clean", "days = [parse_day(name) for name in names]"],
+].map(([where = "", source = ""]) => ({ where, source, file: "/home/ada/plants/clean.py" }));
 
 const tracebackOf = (row: Row): string => `Traceback (most recent call last):
   File "/home/ada/plants/clean.py", line 58, in clean

@@ -68,10 +68,21 @@ export interface Summary {
   asOf: number;
 }
 
+/** One of the reader's own calls in a traceback. */
+export interface Frame {
+  /** `clean.py:41 in parse_day` */
+  where: string;
+  file: string;
+  /** The line of source, or "". */
+  source: string;
+}
+
 export interface JobError {
   type: string | null;
   message: string | null;
   traceback: string | null;
+  /** The one nearest to the error first. */
+  frames: readonly Frame[];
   exitCode: number | null;
   signal: string | number | null;
 }

@@ -9,12 +9,14 @@ from typing import Any
 from jupyter_jobs._redact import redact
 from jupyter_jobs.jobs.model import Job
 from jupyter_jobs.jobs.store import JobStore
+from jupyter_jobs.widget.frames import Frame, frames
 from jupyter_jobs.widget.rows import epoch_ms, error_line
 
-__all__ = ["details"]
+__all__ = ["details", "error_details"]
 
 _PREVIEW = 500  # characters of parameters and result
 _TRACEBACK = 20_000
+_FRAMES = 6  # of the user's own calls
 
 
 def details(store: JobStore, job: Job, log: Sequence[str]) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def details(store: JobStore, job: Job, log: Sequence[str]) -> dict[str, Any]:
         "result": f"{job.result_size:,} bytes, by job.result()"
         if job.result_size is not None
         else _preview(job.result),
-        "error": _error(job.error) if job.error else None,
+        "error": error_details(job.error) if job.error else None,
         "log": list(log),
         "version": job.version,
         "attempt": job.attempt,
@@ -59,14 +61,23 @@ def _attempt(job: Job) -> dict[str, Any]:
     }
 
 
-def _error(error: Mapping[str, Any]) -> dict[str, Any]:
+def error_details(error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return why a job failed, with the user's own calls, the one nearest to the error first."""
+    traceback = str(error.get("traceback") or "")[-_TRACEBACK:]
+    own = [frame for frame in frames(traceback) if not frame.is_library]
     return {
         "type": error.get("type"),
         "message": error.get("message"),
-        "traceback": str(error.get("traceback") or "")[-_TRACEBACK:] or None,
+        "traceback": traceback or None,
+        "frames": [_frame(frame) for frame in own[:_FRAMES]],
         "exitCode": error.get("exitCode"),
         "signal": error.get("signal"),
     }
+
+
+def _frame(frame: Frame) -> dict[str, str]:
+    where = f"{frame.place} in {frame.name}" if frame.name else frame.place
+    return {"where": where, "file": frame.file, "source": frame.source}
 
 
 def _preview(value: Any) -> str | None:

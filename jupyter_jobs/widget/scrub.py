@@ -7,10 +7,10 @@ it ran goes: `/srv/ann/data/day 3.csv` becomes `…/day 3.csv`.
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 
 from jupyter_jobs._redact import redact
 from jupyter_jobs.jobs.model import Job
+from jupyter_jobs.widget.frames import frames
 
 __all__ = ["own_frame", "scrub"]
 
@@ -34,12 +34,6 @@ _TELLING = re.compile(
 _PLACE = re.compile(r"^(?:(?:\d{1,3}\.){3}\d{1,3}|localhost|\[[0-9a-f:]+\])(?::\d{1,5})?(?=/|$)")
 _HOMES = frozenset({"home", "Users"})
 
-_FRAME = re.compile(r'^\s*File "(?P<file>[^"\n]*)", line (?P<line>\d+), in (?P<name>\S+)', re.M)
-_LIBRARY = re.compile(
-    r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib(?:64)?[/\\]python3|^<frozen|[/\\]jupyter_jobs[/\\]"
-)
-_CELL = re.compile(r"^<|[/\\]ipykernel_\d+[/\\]")
-
 
 def scrub(text: object, job: Job | None = None) -> str:
     """Return a text in one line, without what must not be saved.
@@ -57,17 +51,13 @@ def scrub(text: object, job: Job | None = None) -> str:
 
 def own_frame(job: Job) -> str:
     """Return where the user's own code failed, `clean.py:41 in parse_day`; empty if the traceback does not tell."""
-    traceback = (job.error or {}).get("traceback")
-    frames = [
-        frame
-        for frame in _FRAME.finditer(str(traceback or ""))
-        if not _LIBRARY.search(frame["file"])
-    ]
-    if not frames:
-        return ""
-    file, line, name = frames[-1].groups()
-    place = f"line {line}" if _CELL.search(file) else f"{_last(file)}:{line}"
-    return scrub(f"{place} in {name}".removesuffix(" in <module>"), job)
+    traceback = str((job.error or {}).get("traceback") or "")
+    for frame in frames(traceback):
+        if not frame.is_library:
+            place = f"line {frame.line}" if frame.is_cell else frame.place
+            name = frame.name.split("(")[0]
+            return scrub(f"{place} in {name}" if name not in ("", "<module>") else place, job)
+    return ""
 
 
 def _without(match: re.Match[str]) -> str:
@@ -93,7 +83,3 @@ def _shortened(path: str) -> str:
     if is_home or (len(parts) < 4 and len(parts) > 1 and parts[-2] in _HOMES):
         return "…"
     return f"…/{parts[-1]}"
-
-
-def _last(file: str) -> str:
-    return PurePosixPath(file.replace("\\", "/")).name

@@ -14,6 +14,7 @@ from typing import Any
 
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.widget.columns import decode
+from jupyter_jobs.widget.details import error_details
 from jupyter_jobs.widget.panel_state import ROW_FIELDS, PanelState, summary
 
 __all__ = ["FOLDER", "again", "failures"]
@@ -61,10 +62,14 @@ def again(file: Recorded) -> Recorded:
     else:
         rows = file["summary"]["rows"]
     bodies = [_body(row, file["details"].get(row["id"])) for row in rows]
+    details = {
+        id_: {**each, "error": each["error"] and error_details(each["error"])}
+        for id_, each in file["details"].items()
+    }
     return recorded(
         file["about"],
         bodies,
-        file["details"],
+        details,
         connection=connection,
         is_silent=not file["messages"],
     )
@@ -146,15 +151,13 @@ def _details(body: Mapping[str, Any], error: Mapping[str, Any] | None) -> dict[s
         "params": None,
         "result": None if error else '{"rows": 212, "bad": 0}',
         "error": error
-        and {
-            "type": error["type"],
-            "message": error["message"],
-            "traceback": f"{traceback}{error['type']}: {error['message']}\n"
-            if body["status"] == "FAILED"
-            else None,
-            "exitCode": None,
-            "signal": None,
-        },
+        and error_details(
+            {
+                **error,
+                "traceback": body["status"] == "FAILED"
+                and f"{traceback}{error['type']}: {error['message']}\n",
+            }
+        ),
         "log": ["reading", "strict: on", f"{body['done']} of {body['total']} parts"],
         "version": body["version"],
         "tags": body["tags"],

@@ -64,6 +64,21 @@ def test_a_large_result_is_told_by_its_size() -> None:
     assert details(known, known.get("a"), [])["result"] == "1,234,567 bytes, by job.result()"
 
 
+def test_of_a_traceback_the_users_own_calls_are_told_apart() -> None:
+    own = '  File "/home/ada/clean.py", line 41, in parse\n    day = read(text)\n'
+    library = '  File "/usr/lib/python3.11/json/decoder.py", line 355, in decode\n    raise Error\n'
+    error = {"type": "E", "traceback": own * 7 + library}
+    known = store({"id": "a", "status": "FAILED", "error": json.dumps(error)})
+
+    frames = details(known, known.get("a"), [])["error"]["frames"]
+    frame = {
+        "where": "clean.py:41 in parse",
+        "file": "/home/ada/clean.py",
+        "source": "day = read(text)",
+    }
+    assert frames == [frame] * 6
+
+
 def test_of_a_long_traceback_the_end_is_told() -> None:
     error = {"type": "E", "message": "m", "traceback": "x" * 30_000 + "end", "exitCode": 3}
     known = store({"id": "a", "status": "FAILED", "error": json.dumps(error)})

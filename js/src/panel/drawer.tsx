@@ -184,7 +184,7 @@ function Outcome({ error, result, log }: Details): JSX.Element {
   return (
     <>
       {says && <p class="jj-why">{plainText(says)}</p>}
-      {error?.traceback && <Traceback text={error.traceback} />}
+      {error?.traceback && <Traceback {...error} />}
       {result && <Lines title="Result" text={result} />}
       {log.length > 0 && (
         <Lines title="Last lines of its log" text={log.slice(-FEW_LINES).join("\n")} />

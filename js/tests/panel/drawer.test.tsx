@@ -78,9 +78,7 @@ describe("an open row", () => {
       "clean.py:41 in parse_dayreturn datetime.fromisoformat(text)",
       "clean.py:58 in cleandays = [parse_day(name) for name in names]",
     ]);
-    expect(drawer().querySelector("summary")?.textContent).toBe(
-      "Whole traceback with 2 library frames",
-    );
+    expect(drawer().querySelector("summary")?.textContent).toBe("Whole traceback");
     expect(drawer().querySelector("details")?.open).toBe(false);
   });
 
