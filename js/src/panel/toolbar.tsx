@@ -33,7 +33,7 @@ export function Toolbar(props: LinesProps): JSX.Element {
         <>
           <input
             type="search"
-            class="jj-field jj-search"
+            class="jj-search"
             aria-label="Search jobs"
             placeholder="Search  /"
             spellcheck={false}
@@ -41,7 +41,6 @@ export function Toolbar(props: LinesProps): JSX.Element {
             onInput={(event) => ui.choose({ query: event.currentTarget.value })}
           />
           <select
-            class="jj-field"
             aria-label="Group jobs"
             value={outline.groupedBy}
             onChange={(event) => ui.choose({ groupBy: event.currentTarget.value as Grouping })}
