@@ -23,12 +23,22 @@ export async function shorten(folder, sources, keepsClasses = false) {
   const { code: short } = await minify(code, {
     module: true,
     ecma: 2022,
-    compress: { passes: 3, ecma: 2022, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
+    compress: {
+      passes: 3,
+      ecma: 2022,
+      unsafe_arrows: true,
+      pure_getters: true,
+      keep_fargs: false,
+      hoist_funs: true,
+    },
     mangle: { properties: { regex: await ownNames(code, sources) } },
   });
   const rename = keepsClasses ? (part) => part : classNames(short + styles);
-  await Promise.all([writeFile(js, rename(short)), writeFile(css, rename(styles))]);
+  await Promise.all([writeFile(js, rename(short)), writeFile(css, rename(tight(styles)))]);
 }
+
+// esbuild leaves the spaces of variables' values, of alternatives and of comparisons.
+const tight = (styles) => styles.replace(/ ?([:,/]|[<>]=?) /g, "$1");
 
 const BLOCK = /\b(?:interface|class) [^{]*\{\n([^]*?)^\}|[:&] (\{\n[^]*?\n {2,}\})/gm;
 const MEMBER = /^ +(?:declare |readonly |get )*([a-z]\w{2,})\??[:(<]/gm;

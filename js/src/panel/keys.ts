@@ -39,9 +39,8 @@ export function onKey(
     if (!list || !outline.count) return;
     const openIndex = open === null ? -1 : outline.indexOf(open);
     const top = rowTop(index, { rowHeight, openIndex, drawerHeight });
-    const most = top + rowHeight - list.clientHeight;
-    if (top < list.scrollTop) list.scrollTop = top;
-    else if (most > list.scrollTop) list.scrollTop = most;
+    const least = top + rowHeight - list.clientHeight;
+    list.scrollTop = Math.min(top, Math.max(least, list.scrollTop));
     const { scrollTop } = list;
     ui.set({ scrollTop, focused: outline.lineAt(index).key, wantsFocus: true });
   };
@@ -83,7 +82,8 @@ export function onKey(
     "/": () => (search ? search.focus() : false),
     f: () => {
       const there = STATUSES.filter((status) => isFailure(status) && bridge.store.counts[status]);
-      const isChosen = there.join() === STATUSES.filter((s) => choice.statuses.has(s)).join();
+      const { statuses } = choice;
+      const isChosen = statuses.size === there.length && there.every((one) => statuses.has(one));
       ui.choose({ statuses: new Set(isChosen ? [] : there) });
     },
     a: () => showAll(view),

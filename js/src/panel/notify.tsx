@@ -25,19 +25,17 @@ function viewsOf(bridge: Bridge): Set<UiState> {
   const look = (): void => {
     const isLive = bridge.store.liveCount > 0;
     if (bridge.kernel !== "live" || isLive === wasLive) return;
-    if (!isLive) {
-      const counts: Counts = {};
-      const from = lastEnd;
-      let isLong = false;
-      for (const { status, startedAt, finishedAt } of bridge.store.rows()) {
-        if (!finishedAt || finishedAt <= from) continue;
-        counts[status] = (counts[status] ?? 0) + 1;
-        lastEnd = Math.max(lastEnd, finishedAt);
-        isLong ||= finishedAt - (startedAt ?? finishedAt) > LONG_MS;
-      }
-      const isWanted = document.hidden && [...views].some((ui) => ui.now.notify);
-      if (wasLive && isLong && isWanted) tell(counts);
+    const counts: Counts = {};
+    const from = lastEnd;
+    let isLong = false;
+    for (const { status, startedAt, finishedAt } of isLive ? [] : bridge.store.rows()) {
+      if (!finishedAt || finishedAt <= from) continue;
+      counts[status] = (counts[status] ?? 0) + 1;
+      lastEnd = Math.max(lastEnd, finishedAt);
+      isLong ||= finishedAt - (startedAt ?? finishedAt) > LONG_MS;
     }
+    const isWanted = document.hidden && [...views].some((ui) => ui.now.notify);
+    if (wasLive && isLong && isWanted) tell(inWords(counts).join(", "));
     wasLive = isLive;
   };
   bridge.changes.listen(look);
@@ -51,10 +49,8 @@ export const inWords = (counts: Counts): string[] =>
     (status) => `${counts[status]} ${STATES[status].word}`,
   );
 
-function tell(counts: Counts): void {
-  const { SUCCEEDED = 0, FAILED = 0, TIMED_OUT = 0, LOST = 0 } = counts;
-  const bad = FAILED + TIMED_OUT + LOST;
-  const mark = `✔ ${SUCCEEDED}${bad ? ` · ✖ ${bad}` : ""} — `;
+function tell(ends: string): void {
+  const mark = `${ends} — `;
   document.title = mark + document.title;
   const onVisible = (): void => {
     if (document.hidden) return;
@@ -63,7 +59,7 @@ function tell(counts: Counts): void {
   };
   document.addEventListener("visibilitychange", onVisible);
   try {
-    new Notification(`Jobs: ${inWords(counts).join(", ")}`).onclick = () => window.focus();
+    new Notification(`Jobs: ${ends}`).onclick = () => window.focus();
   } catch {
     // Missing, or forbidden to pages: the title tells.
   }

@@ -87,7 +87,7 @@ test("when all is over and nobody looks, it tells once, though two views show it
   end();
 
   expect(told.map(({ title }) => title)).toEqual(["Jobs: 1 failed, 1 succeeded"]);
-  expect(document.title).toBe("✔ 1 · ✖ 1 — train.ipynb");
+  expect(document.title).toBe("1 failed, 1 succeeded — train.ipynb");
   const focus = vi.spyOn(window, "focus").mockImplementation(() => undefined);
   told[0]?.onclick?.();
   expect(focus).toHaveBeenCalled();
@@ -133,5 +133,5 @@ test("where notifications are missing the title tells", async () => {
 
   end();
 
-  expect(document.title).toBe("✔ 1 · ✖ 1 — train.ipynb");
+  expect(document.title).toBe("1 failed, 1 succeeded — train.ipynb");
 });
