@@ -43,7 +43,7 @@ const tight = (styles) => styles.replace(/ ?([:,/]|[<>]=?) /g, "$1");
 const BLOCK = /\b(?:interface|class) [^{]*\{\n([^]*?)^\}|[:&] (\{\n[^]*?\n {2,}\})/gm;
 const MEMBER = /^ +(?:declare |readonly |get )*([a-z]\w{2,})\??[:(<]/gm;
 // A family, of which the page puts the last part behind (`jj-p-${tone}`), has one name.
-const CLASS = /jj-(?:[a-z]-|[\w-]+)/g;
+const CLASS = /(?:--)?jj-(?:[a-z]-|[\w-]+)/g;
 const STRING = /(?<=["'`])([a-zA-Z]\w*)(?=["'`])/g;
 
 const all = (text, pattern) => [...text.matchAll(pattern)].map(([, found]) => found);
@@ -85,6 +85,9 @@ function classNames(text) {
   const names = [...counts.keys()].sort(
     (a, b) => counts.get(b) - counts.get(a) || (a < b ? -1 : 1),
   );
-  const short = new Map(names.map((name, index) => [name, `jj${index.toString(36)}`]));
+  // A variable of the panel is inherited by the panel alone: it needs no prefix.
+  const short = new Map(
+    names.map((name, index) => [name, (name[0] === "-" ? "--" : "jj") + index.toString(36)]),
+  );
   return (part) => part.replace(CLASS, (name) => short.get(name) + (name.endsWith("-") ? "-" : ""));
 }
