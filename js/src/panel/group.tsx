@@ -45,7 +45,7 @@ export const GroupView = memo((props: GroupProps): JSX.Element => {
   // The state that says most: what moves or waits, then how it ended.
   const there = STATUSES.filter((status) => counts[status]);
   const status = there.find(isLive) ?? there[0] ?? "QUEUED";
-  const told = actsTold(props.acts, () => group.ids());
+  const told = actsTold(props.acts, group.ids);
   const words = told && <Words text={told} />;
   const isFailure = group.kind === "failure";
   const { finishedAt } = group.example;

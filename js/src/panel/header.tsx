@@ -8,16 +8,16 @@ import { Button, Chevron } from "./parts.tsx";
 import type { PartProps } from "./view.ts";
 
 /** The one line that tells the truth, also when the panel is collapsed. */
-export function Header({ view, moment }: PartProps): JSX.Element {
-  const { ui, bridge } = view;
+export function Header(props: PartProps): JSX.Element {
+  const { ui, bridge } = props.view;
   const { collapsed } = ui.now;
   return (
     <div class="jj-header">
       <span class="jj-title">Jobs</span>
-      <Chips view={view} moment={moment} />
+      <Chips {...props} />
       {bridge.backend && <span class="jj-backend">{bridge.backend}</span>}
-      <Connection view={view} moment={moment} />
-      <NotifyButton view={view} />
+      <Connection {...props} />
+      <NotifyButton {...props} />
       <Chevron
         open={!collapsed}
         title={collapsed ? "Show the jobs" : "Show only this line"}

@@ -40,18 +40,18 @@ export function Panel({ view }: { view: View }): JSX.Element {
       aria-label="Jobs"
       onKeyDown={(event) => onKey(event, parts)}
     >
-      <Header view={view} moment={moment} />
+      <Header {...parts} />
       <Strip counts={store.counts} />
       {!collapsed && (
         <>
-          <Notice view={view} moment={moment} />
+          <Notice {...parts} />
           {help && <Help />}
           {!isEmpty && tools.current && <Toolbar {...parts} />}
           {!isEmpty && <List {...parts} heads={tools.current} />}
           {isEmpty && !frozen && <Empty />}
         </>
       )}
-      <Announcer view={view} moment={moment} />
+      <Announcer {...parts} />
     </section>
   );
 }
@@ -67,8 +67,6 @@ function useDrawing(
   const [, setDrawn] = useState(0);
   const [visible, setVisible] = useState(true);
 
-  const redraw = (): void => setDrawn((drawn) => drawn + 1);
-
   useEffect(() => {
     const observer = new IntersectionObserver((entries) => {
       setVisible(entries.at(-1)?.isIntersecting ?? true);
@@ -82,22 +80,18 @@ function useDrawing(
     let frame = 0;
     const draw = (): void => {
       frame = 0;
-      redraw();
+      setDrawn((drawn) => drawn + 1);
     };
     const later = (): void => {
       frame ||= requestAnimationFrame(draw);
     };
     const stops = [view.bridge.changes.listen(later), view.ui.changes.listen(later)];
+    const timer = counting ? setInterval(later, 1000) : undefined;
     later(); // what changed before this listened
     return () => {
       for (const stop of stops) stop();
       cancelAnimationFrame(frame);
+      clearInterval(timer);
     };
-  }, [visible]);
-
-  useEffect(() => {
-    if (!visible || !counting) return;
-    const timer = setInterval(redraw, 1000);
-    return () => clearInterval(timer);
   }, [visible, counting]);
 }

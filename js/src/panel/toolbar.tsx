@@ -71,7 +71,7 @@ function Bulk({ view, outline }: LinesProps): JSX.Element | null {
   const { acts, choice } = view.ui.now;
   const verb = verbFor(view, choice.statuses);
   if (!verb || !outline.shown) return null;
-  const told = actsTold(acts, () => outline.ids());
+  const told = actsTold(acts, outline.ids);
   return (
     <>
       <Words text={told} />
