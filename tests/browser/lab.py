@@ -62,8 +62,9 @@ class Lab(Browsing):
         return opened
 
     def close(self) -> None:
-        """Close all pages, end all kernels, and undo what the server remembers of this workspace."""
+        """Close all pages, end all jobs and kernels, and undo what the server remembers of this workspace."""
         super().close()
+        self.server.cancel_jobs()
         self.server.shut_down_kernels()
         self.server.forget_theme()
 

@@ -62,13 +62,15 @@
     }
   }
 
-  let anywidget;
+  const { kernel } = document.currentScript.dataset;
+  const views = new Map();
+  let anywidget, socket;
+  // anywidget calls this when it is loaded, the script after this one.
   window.define = (_names, factory) => {
     anywidget = factory({ DOMWidgetModel: Model, DOMWidgetView: View });
+    connect();
   };
 
-  const views = new Map();
-  const socket = new WebSocket(document.currentScript.dataset.kernel);
   const say = (data) => socket.send(JSON.stringify(data));
 
   window.host = {
@@ -114,15 +116,18 @@
       host.model = new anywidget.AnyModel(data.state);
     }
   };
-  let taken = Promise.resolve();
-  socket.onmessage = ({ data }) => {
-    taken = taken.then(() => take(JSON.parse(data)));
+  const connect = () => {
+    let taken = Promise.resolve();
+    socket = new WebSocket(kernel);
+    socket.onmessage = ({ data }) => {
+      taken = taken.then(() => take(JSON.parse(data)));
+    };
+    socket.onopen = () => {
+      host.isLive = true;
+      say({ method: "request_state" });
+    };
+    socket.onclose = gone;
   };
-  socket.onopen = () => {
-    host.isLive = true;
-    say({ method: "request_state" });
-  };
-  socket.onclose = gone;
 
   document.addEventListener("securitypolicyviolation", (event) => {
     host.refused.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);

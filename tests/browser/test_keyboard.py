@@ -47,7 +47,7 @@ def test_tab_goes_through_the_panel_and_out_again(lab: Lab) -> None:
     expect(rows(shown)).to_have_count(2)
     panel(shown).get_by_role("button").first.focus()
 
-    stops = []
+    stops: list[str] = []
     while panel(shown).evaluate(HAS_FOCUS) and len(stops) < MANY_STOPS:
         stops.append(notebook.page.evaluate("document.activeElement.outerHTML.slice(0, 80)"))
         notebook.page.keyboard.press("Tab")
