@@ -25,6 +25,7 @@ export async function shorten(folder, sources, keepsClasses = false) {
     ecma: 2022,
     compress: {
       passes: 3,
+      unsafe: true,
       ecma: 2022,
       unsafe_arrows: true,
       pure_getters: true,
@@ -87,7 +88,7 @@ function classNames(text) {
   );
   // A variable of the panel is inherited by the panel alone: it needs no prefix.
   const short = new Map(
-    names.map((name, index) => [name, (name[0] === "-" ? "--" : "jj") + index.toString(36)]),
+    names.map((name, index) => [name, name[0] === "-" ? `--${index.toString(36)}` : `j${index}`]),
   );
   return (part) => part.replace(CLASS, (name) => short.get(name) + (name.endsWith("-") ? "-" : ""));
 }

@@ -205,40 +205,34 @@ function arrange(instance: Instance): void {
   const staying = stayersOf(parent, nodes);
   let next: ChildNode | null = null;
   for (const node of nodes.reverse()) {
-    if (!staying.has(node)) parent.insertBefore(node, next);
+    if (!staying.includes(node)) parent.insertBefore(node, next);
     next = node;
   }
 }
 
 /** Nodes that follow each other now as they shall. */
-interface Chain {
-  node: ChildNode;
+interface Run {
+  nodes: ChildNode[];
+  /** Where the last of them stands. */
   place: number;
   weight: number;
-  before: Chain | null;
 }
 
-/** The heaviest of the chains; what has the keyboard outweighs all others. */
-function stayersOf(parent: Element, nodes: readonly ChildNode[]): Set<ChildNode> {
-  const places = new Map([...parent.childNodes].map((node, place) => [node, place]));
+const heavier = (a: Run, b: Run): Run => (b.weight > a.weight ? b : a);
+
+/** The heaviest run; what has the keyboard outweighs all others. */
+function stayersOf(parent: Element, nodes: readonly ChildNode[]): readonly ChildNode[] {
+  const present = [...parent.childNodes];
   const { activeElement } = parent.getRootNode() as Document;
-  const heavier = (a: Chain | null, b: Chain): Chain => (a && a.weight >= b.weight ? a : b);
-  const chains: Chain[] = [];
-  let best: Chain | null = null;
+  const runs: Run[] = [{ nodes: [], place: -1, weight: 0 }];
   for (const node of nodes) {
-    const place = places.get(node);
-    if (place === undefined) continue;
-    const isBefore = (chain: Chain): boolean => chain.place < place;
-    const before: Chain | null =
-      best && isBefore(best) ? best : chains.filter(isBefore).reduce(heavier, null);
-    const weight = (before?.weight ?? 0) + (node.contains(activeElement) ? nodes.length : 1);
-    const chain = { node, place, weight, before };
-    chains.push(chain);
-    best = heavier(best, chain);
+    const place = present.indexOf(node);
+    if (place < 0) continue;
+    const before = runs.filter((run) => run.place < place).reduce(heavier);
+    const weight = before.weight + (node.contains(activeElement) ? nodes.length : 1);
+    runs.push({ nodes: [...before.nodes, node], place, weight });
   }
-  const staying = new Set<ChildNode>();
-  for (; best; best = best.before) staying.add(best.node);
-  return staying;
+  return runs.reduce(heavier).nodes;
 }
 
 interface Listener {
@@ -252,16 +246,16 @@ type Live = Element & Props & { jjListeners?: Record<string, Listener> };
 function setProps(node: Live, props: Props, before: Props): void {
   for (const name in before) if (!(name in props)) setProp(node, name, null, before[name]);
   for (const name in props) {
-    const isInput = name === "value" || name === "checked";
+    const isInput = name === "value";
     const was = isInput ? node[name] : before[name];
     if (props[name] !== was) setProp(node, name, props[name], was);
   }
 }
 
 function setProp(node: Live, name: string, value: any, before: any): void {
-  const isWord = name[4] === "-" || name === "spellcheck"; // aria-, data-: "false" is said
+  const isWord = name[4] === "-"; // aria-, data-: "false" is said
   if (name === "children") return;
-  if (name === "value" || name === "checked") node[name] = value ?? "";
+  if (name === "value") node[name] = value ?? "";
   else if (typeof (value ?? before) === "object") setStyle(node.style, value, before);
   else if (name.startsWith("on")) listen(node, name, value);
   else if (value == null || (value === false && !isWord)) node.removeAttribute(name);
@@ -272,8 +266,7 @@ function setStyle(style: CSSStyleDeclaration & Props, value: Props | null, befor
   for (const name in { ...before, ...value }) {
     const text = value?.[name] ?? "";
     if (text === before?.[name]) continue;
-    if (name.startsWith("--")) style.setProperty(name, text);
-    else style[name as "color"] = text;
+    style[name as "color"] = text;
   }
 }
 

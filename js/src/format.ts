@@ -15,26 +15,14 @@ export const isFailure = (status: Status): boolean => FAILURES.has(status);
 export const label = (row: Pick<Row, "id" | "name" | "request">): string =>
   row.name || row.request || row.id;
 
-// A value counts as the next unit where rounding would show 1000 of the smaller one.
-const UNITS: readonly (readonly [number, string])[] = [
-  [999_500_000, "G"],
-  [999_500, "M"],
-  [999.5, "k"],
-];
+const short = new Intl.NumberFormat("en", { notation: "compact" });
+const whole = new Intl.NumberFormat("en");
 
 /** A count in at most four characters and a unit: `5.8k`, `10k`, `1.3M`. */
-export function compact(value: number): string {
-  for (const [index, [from, name]] of UNITS.entries()) {
-    if (Math.abs(value) >= from) return shortened(value / 1000 ** (UNITS.length - index)) + name;
-  }
-  return shortened(value);
-}
-
-const shortened = (value: number): string =>
-  String(Number(value.toFixed(Math.abs(value) < 9.95 ? 1 : 0)));
+export const compact = (value: number): string => short.format(value).replace("K", "k");
 
 /** A count with separators, for a header or a tooltip: `4,310`. */
-export const grouped = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
+export const grouped = (value: number): string => whole.format(value);
 
 /** How far the job says it is, from 0 to 1, or null when it does not say. */
 export function fraction(row: Pick<Row, "progress" | "done" | "total">): number | null {
@@ -89,24 +77,17 @@ export function remaining(row: Row, now: number): number | null {
 
 /** An estimate, no finer than it can be trusted: `~45s`, `~2m`, `~1h10m`. */
 export function roughly(ms: number): string {
-  const seconds = ms / 1000;
-  if (seconds < 55) return `~${Math.max(5, Math.ceil(seconds / 5) * 5)}s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `~${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  if (hours >= 24) return `~${Math.round(hours / 24)}d`;
-  const rest = Math.floor((minutes % 60) / 10) * 10;
-  return rest ? `~${hours}h${rest}m` : `~${hours}h`;
+  if (ms < 55_000) return `~${Math.max(5, Math.ceil(ms / 5000) * 5)}s`;
+  const minutes = Math.round(ms / 60_000);
+  return `~${minutes < 60 ? `${minutes}m` : duration(Math.floor(minutes / 10) * 600_000)}`;
 }
 
 /** A moment on the reader's clock: `14:05:10`, with the date when it is not today's. */
 export function clockTime(ms: number, now: number, seconds = true): string {
-  const at = new Date(ms);
-  const time = [at.getHours(), at.getMinutes(), ...(seconds ? [at.getSeconds()] : [])]
-    .map(two)
-    .join(":");
-  if (at.toDateString() === new Date(now).toDateString()) return time;
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
+  // Swedish writes dates as ISO 8601 does.
+  const [date, time = ""] = new Date(ms).toLocaleString("sv").split(" ");
+  const clock = seconds ? time : time.slice(0, 5);
+  return date === new Date(now).toLocaleDateString("sv") ? clock : `${date} ${clock}`;
 }
 
 // CSI sequences, OSC strings (with their terminator), and two-character escapes.

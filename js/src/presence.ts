@@ -13,22 +13,22 @@ export interface Presence {
   frozen: boolean;
 }
 
-const LOOKS: Readonly<Record<Presence["kind"], [Presence["tone"], string, boolean]>> = {
-  connected: ["good", "live", false],
-  idle: ["quiet", "idle", false],
-  connecting: ["wait", "connecting", false],
-  stale: ["wait", "stale", true],
-  reconnecting: ["wait", "reconnecting", true],
-  auth_failed: ["bad", "sign-in needed", true],
-  closed: ["quiet", "closed", true],
-  silent: ["quiet", "not live", true],
+const LOOKS: Readonly<Record<Presence["kind"], readonly [Presence["tone"], string?]>> = {
+  connected: ["good", "live"],
+  idle: ["quiet"],
+  connecting: ["wait"],
+  stale: ["wait"],
+  reconnecting: ["wait"],
+  auth_failed: ["bad", "sign-in needed"],
+  closed: ["quiet"],
+  silent: ["quiet", "not live"],
 };
 
 /** A silent kernel outweighs what it last said of its connection. */
 export function presenceOf(kernel: Kernel, connection: Connection): Presence {
   const kind = kernel === "live" ? connection.state : kernel === "silent" ? "silent" : "connecting";
-  const [tone, word, frozen] = LOOKS[kind];
-  return { kind, tone, word, frozen };
+  const [tone, word = kind] = LOOKS[kind];
+  return { kind, tone, word, frozen: !["connected", "idle", "connecting"].includes(kind) };
 }
 
 /** Whole seconds until the next try, or null when none is planned. */

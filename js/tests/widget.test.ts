@@ -88,20 +88,6 @@ describe("a view that follows on one that went", () => {
     expect([isOpen(two), isOpen(three)]).toEqual([false, true]);
   });
 
-  test("does so also for a new model, as of a cell that is run again", async () => {
-    const [one, leave] = view();
-    await collapse(one);
-    leave();
-    close();
-
-    parts = widget();
-    parts.initialize({ model: replay(recordedOf(manyRows(4))) as never });
-    const [two] = view();
-    await vi.advanceTimersByTimeAsync(200);
-
-    expect(isOpen(two)).toBe(false);
-  });
-
   test("starts afresh, if it comes later", async () => {
     const [one, leave] = view();
     await collapse(one);

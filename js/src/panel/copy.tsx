@@ -1,20 +1,8 @@
 import { Fragment, h, useLayoutEffect, useRef, useState, type JSX } from "../dom.ts";
 import { Button } from "./parts.tsx";
 
-/** Put text on the clipboard, also on pages without https, where the clipboard has no interface. */
-export async function copyText(text: string): Promise<void> {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  const before = document.activeElement as HTMLElement;
-  const field = document.createElement("textarea");
-  field.value = text;
-  field.style.position = "fixed";
-  document.body.append(field);
-  field.select();
-  const copied = document.execCommand("copy");
-  field.remove();
-  before.focus({ preventScroll: true });
-  if (!copied) throw new Error("The page may not use the clipboard.");
-}
+/** Put text on the clipboard; rejects where the page has none, as without https. */
+export const copyText = async (text: string): Promise<void> => navigator.clipboard.writeText(text);
 
 interface CopyProps {
   label: string;

@@ -2,7 +2,7 @@ import { h, type JSX } from "../dom.ts";
 import { pairs, takeFocus } from "./parts.tsx";
 
 const KEYS =
-  "↑ ↓|move,Enter|details,L|log,X|cancel,R|retry,C|copy the id,/|search,F|failures,A|show all,G|group,Esc|close,?|keys";
+  "↑ ↓|move,Enter|details,L|log,X|cancel,R|retry,C|copy the id,/|search,F|failures,A|show all,Esc|close,?|keys";
 
 /** The keys of the panel, as a sheet. */
 export const Help = (): JSX.Element => (

@@ -8,7 +8,7 @@ import { begin, verbOf } from "./asking.tsx";
 import { copyText } from "./copy.tsx";
 import { idsFor, toggleGroup, verbsOf } from "./group.tsx";
 import { MOST_ROWS } from "./list.tsx";
-import { GROUPINGS, showAll } from "./toolbar.tsx";
+import { showAll } from "./toolbar.tsx";
 import type { LinesProps } from "./view.ts";
 
 // A button, a field or a scrolling text that has the keyboard does these by itself.
@@ -81,16 +81,11 @@ export function onKey(
   const anywhere: typeof onLine = {
     "/": () => (search ? search.focus() : false),
     f: () => {
-      const there = STATUSES.filter((status) => isFailure(status) && bridge.store.counts[status]);
-      const { statuses } = choice;
-      const isChosen = statuses.size === there.length && there.every((one) => statuses.has(one));
-      ui.choose({ statuses: new Set(isChosen ? [] : there) });
+      const { counts } = bridge.store;
+      const there = STATUSES.filter((status) => isFailure(status) && counts[status]);
+      ui.choose({ statuses: new Set(there) });
     },
     a: () => showAll(view),
-    g: () => {
-      const now = GROUPINGS.findIndex(([grouping]) => grouping === outline.groupedBy);
-      ui.choose({ groupBy: GROUPINGS[(now + 1) % GROUPINGS.length]?.[0] ?? null });
-    },
     "?": () => ui.set({ help: !help }),
   };
   // From what came last to what was there before; nothing left: the key is the notebook's.

@@ -26,7 +26,6 @@ export function useLog(
   const box = useRef<HTMLDivElement>(null);
   const lines = useRef<HTMLDivElement>(null);
   const [isAway, setAway] = useState(false);
-  const [wraps, setWraps] = useState(true);
   const [says, say] = useState("");
   const away = useRef(false);
   away.current = isAway;
@@ -75,21 +74,16 @@ export function useLog(
 
   return {
     tools: (
-      <>
-        <Button class="jj-button jj-copy" aria-pressed={wraps} does={() => setWraps(!wraps)}>
-          Wrap
-        </Button>
-        <CopyButton
-          label="Copy log"
-          text={() => [...(lines.current?.children ?? [])].map((l) => l.textContent).join("\n")}
-        />
-      </>
+      <CopyButton
+        label="Copy log"
+        text={() => [...(lines.current?.children ?? [])].map((l) => l.textContent).join("\n")}
+      />
     ),
     body: (
       <>
         <div
           ref={box}
-          class={wraps ? "jj-log jj-wraps" : "jj-log jj-unwrapped"}
+          class="jj-log"
           role="log"
           aria-live="off"
           aria-label="Output"

@@ -8,8 +8,8 @@ import type { LinesProps, View } from "./view.ts";
 
 type Grouping = NonNullable<Choice["groupBy"]>;
 
-/** The ways to put jobs together, in the order in which G goes through them. */
-export const GROUPINGS: readonly (readonly [Grouping, string])[] = [
+/** The ways to put jobs together. */
+const GROUPINGS: readonly (readonly [Grouping, string])[] = [
   ["none", "No groups"],
   ["name", "By name"],
   ["tag", "By tag"],
@@ -36,7 +36,7 @@ export function Toolbar(props: LinesProps): JSX.Element {
             class="jj-search"
             aria-label="Search jobs"
             placeholder="Search  /"
-            spellcheck={false}
+            spellcheck={"false" as never}
             value={choice.query}
             onInput={(event) => ui.choose({ query: event.currentTarget.value })}
           />

@@ -111,11 +111,3 @@ test("an API that does not tell output is said to be one", async () => {
 
   expect(panel.one("log").textContent).toBe("This API tells nothing of what jobs print.");
 });
-
-test("long lines wrap or scroll, as the reader wants", async () => {
-  expect(panel.one("log").classList).toContain("jj-wraps");
-
-  await panel.click(panel.one("button", "Wrap"));
-
-  expect(panel.one("log").classList).not.toContain("jj-wraps");
-});
