@@ -31,6 +31,12 @@ def test_a_failure_is_one_line_and_what_it_shares_with_others() -> None:
     assert shown["failure"] == "ValueError: bad day …"
 
 
+def test_a_status_is_not_said_again_by_the_type_of_its_error() -> None:
+    shown = row(body(status="LOST", error=error("its process was killed", "Lost")))
+
+    assert shown["error"] == "its process was killed"
+
+
 @pytest.mark.parametrize("status", [status for status in JobStatus if not status.is_failure])
 def test_a_job_that_has_not_failed_has_no_failure(status: JobStatus) -> None:
     shown = row(body(status=status.value, error=error("bad day")))
