@@ -34,7 +34,7 @@ from tests.support.server import KEY
 PAGE_SIDE = Path(__file__).with_name("panel.js")
 STATIC = Path(__file__).parents[2] / "jupyter_jobs" / "static"
 
-ROOT, LIST, ROW = ".jj-root", ".jj-list", ".jj-row"  # the panel's class names that are used here
+ROOT, LIST, ROW = "section[aria-label=Jobs]", "[role=rowgroup]", "[role=row][data-key]"
 NAMES = {"root": ROOT, "list": LIST, "row": ROW}
 
 JOBS, MANY = 10_000, 100_000
