@@ -49,7 +49,7 @@ const UNKNOWN: Connection = {
 interface Pending {
   message: Said;
   sentAt: number;
-  /** Whether the answer is late. */
+  /** Whether a reader waits for the answer, which is late. */
   waits: boolean;
   timer: ReturnType<typeof setTimeout>;
   resolve(data: unknown): void;
@@ -140,7 +140,7 @@ export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
         const actionId = (lastAction += 1);
         const message: Said = { type: "action", action, actionId, jobs };
         const timer = setTimeout(() => {
-          mine.waits = true;
+          mine.waits = action !== "details"; // for those nobody clicked
           onWaiting?.();
           changes.tell();
         }, ANSWER_MS);

@@ -215,10 +215,19 @@ describe("actions", () => {
     await expect(bridge.request("details", ["a"])).resolves.toBe(7);
   });
 
+  test("details, for which nobody clicked, are not counted as waiting", () => {
+    const [bridge] = live();
+    void bridge.request("details", ["a"]);
+
+    vi.advanceTimersByTime(ANSWER_MS);
+
+    expect(bridge.waiting).toBe(0);
+  });
+
   test("a late answer counts as waiting until it comes, and is told once", async () => {
     const [bridge, model] = live();
     const onWaiting = vi.fn();
-    void bridge.request("details", ["a"], onWaiting);
+    void bridge.request("cancel", ["a"], onWaiting);
     const told = vi.fn();
     bridge.changes.listen(told);
 

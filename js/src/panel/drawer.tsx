@@ -38,7 +38,6 @@ export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
     <div ref={root} class="jj-pane" role="gridcell">
       <div class="jj-head">
         <div
-          class="jj-tabs"
           role="tablist"
           aria-label={`Details of ${label(row)}`}
           onKeyDown={(event) => {
