@@ -49,6 +49,7 @@ class Story:
     def take(self, notebook: NotebookPage, caption: str) -> None:
         """Save a picture of the page, with the panel in sight: out of sight it draws nothing."""
         self.captions.append(caption)
+        notebook.page.evaluate("jupyterapp.shell.collapseLeft()")
         notebook.cell(0).scroll_into_view_if_needed()
         notebook.page.screenshot(path=self._folder / self._name(len(self.captions)))
 
@@ -75,6 +76,7 @@ def tell(lab: Lab, story: Story, *, jobs: int, failing: int) -> None:
     notebook.run_and_wait(0)
     shown = notebook.output(0)
     expect(panel(shown)).to_contain_text("No jobs yet.")
+    expect(panel(shown)).to_contain_text("live")
     story.take(notebook, "A monitor without jobs says what to type.")
     notebook.run_and_wait(1)
     expect(chip(shown, "succeeded")).to_be_visible()
@@ -90,6 +92,8 @@ def tell(lab: Lab, story: Story, *, jobs: int, failing: int) -> None:
     story.take(notebook, "The line opens: why they failed, in the newest of them.")
     notebook.run_and_wait(2)
     alike.get_by_role("button", name=f"Retry these {failing}").first.click()
+    expect(row(shown, GROUP)).to_have_count(0)
+    panel(shown).get_by_role("button", name="Show all").first.click()
     expect(chip(shown, "failed")).to_have_count(0)
     story.take(notebook, "The cause is mended, and all of them are retried at once.")
 

@@ -143,15 +143,15 @@ def test_failures_alike_are_one_line_and_are_retried_at_once(
 
 
 def test_details_tell_why_and_text_stays_text(pages: Pages, working: JobMonitor) -> None:
-    working.submit(parse, "2026-13-01").exception()
+    working.submit(parse, "2026-13-01 <b>").exception()
     shown = pages.open(working).view()
 
     open_details(shown, "parse")
 
     for text in (
-        "ValueError: bad day '2026-13-01' <b>",
+        "ValueError: bad day '2026-13-01 <b>'",
         "Traceback (most recent call last)",
-        "parsing 2026-13-01",
+        "parsing 2026-13-01 <b>",
     ):
         expect(row(shown, "parse")).to_contain_text(text)
 

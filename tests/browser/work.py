@@ -22,7 +22,7 @@ def parse(day: str) -> str:
     """Fail on months that are none, until a file called `mended` is there."""
     sys.stdout.write(f"parsing {day}\n")
     if "-13-" in day and not os.path.exists("mended"):
-        raise ValueError(f"bad day {day!r} <b>")
+        raise ValueError(f"bad day {day!r}")
     return day
 
 
