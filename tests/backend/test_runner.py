@@ -309,9 +309,11 @@ def killed_and_started_again(
 
 
 def test_a_job_outlives_its_backend_and_is_followed_by_the_next(tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
+    # Two, for a second reader of the same one could open it before its first writer is gone, and read an end.
+    gate, exit_ = tmp_path / "gate", tmp_path / "exit"
     os.mkfifo(gate)
-    line = f"echo before; read line < {gate}; echo $line; read line < {gate}"
+    os.mkfifo(exit_)
+    line = f"echo before; read line < {gate}; echo $line; read line < {exit_}"
 
     def prepare(first: RunningBackend) -> None:
         submit(first, "COMMAND", {"shell": line}, id="followed")
@@ -320,7 +322,7 @@ def test_a_job_outlives_its_backend_and_is_followed_by_the_next(tmp_path: Path) 
     with killed_and_started_again(tmp_path / "backend", prepare) as second:
         gate.write_text("after\n")
         wait(second, "followed", says("after"))
-        gate.write_text("\n")
+        exit_.write_text("\n")
 
         assert ended(second, "followed")["status"] == "SUCCEEDED"
         assert len(ask(second, JOB_LOGS, id="followed")["lines"]) == 2

@@ -124,6 +124,10 @@ class Lab:
     def patched(self, job: str) -> bool:
         return any(job in patch.get("jobs", {}) for patch in self.of_type("patch"))
 
+    def is_shown(self, job: str) -> bool:
+        told = [*self.of_type("snapshot"), *self.of_type("patch")]
+        return any(job in message.get("rows", {}).get("id", ()) for message in told)
+
     def reply(self, action_id: int) -> Mapping[str, Any] | None:
         replies = [reply for reply in self.of_type("reply") if reply["actionId"] == action_id]
         return replies[0] if replies else None
@@ -155,6 +159,7 @@ async def test_a_click_is_acted_on_while_a_cell_holds_the_main_thread(
         await page.start()
         await page.run("jobs = [monitor.submit('work') for _ in range(2)]")
         first, second = all_jobs(external_backend, page.group)
+        await page.until(lambda: page.is_shown(first) and page.is_shown(second))
         external_backend.update(first, status="RUNNING", progress=0.5)
         await page.until(
             lambda: page.has_summary({"RUNNING": 1, "QUEUED": 1})
@@ -183,6 +188,7 @@ async def test_an_interrupted_await_ends_at_once_and_its_job_goes_on(
         await page.start()
         await page.run("job = monitor.submit('work')")
         [job] = all_jobs(external_backend, page.group)
+        await page.until(lambda: page.is_shown(job))
         external_backend.update(job, status="RUNNING", progress=0.5)
         await page.until(lambda: page.patched(job))
 
