@@ -37,6 +37,7 @@ export const POLL_MS = 3_000;
 export const ANSWER_MS = 300;
 const RESYNC_MS = 1_000;
 const WATCH_MS = 1_000;
+const SOON_MS = 300;
 
 const UNKNOWN: Connection = {
   state: "connecting",
@@ -123,6 +124,8 @@ export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
         bridge.kernel = "waiting";
         heardAt = clock();
         say("hello");
+        // JupyterLab may send the first word before it knows the comm's subshell; clicks follow the last word's way.
+        setTimeout(greet, SOON_MS);
         watch = setInterval(look, WATCH_MS);
       }
       let isAttached = true;
