@@ -53,8 +53,10 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
     const index = id ? outline.indexOf(id) : -1;
     const top = rowTop(index, geometry);
     const by = top - held.current.top;
-    const wasInSight = top - by >= list.scrollTop && top - by < list.scrollTop + height;
-    if (by && id && id === held.current.id && wasInSight) list.scrollTop += by;
+    if (by && id && id === held.current.id) {
+      const seen = top - by - list.scrollTop; // to read it lays the page out: only where it matters
+      if (seen >= 0 && seen < height) list.scrollTop += by;
+    }
     held.current = { choice, rows, id: index < 0 ? "" : id, top };
     // The keyboard goes to the line that asks for it, and back to its line when the element that had it goes.
     if (wantsFocus) ui.set({ wantsFocus: false });
