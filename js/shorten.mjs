@@ -2,8 +2,8 @@
 // get a few letters.
 //
 // Names of classes and of variables of the style sheet (`jj-…`) change in script and styles alike; each is spelled whole
-// but for the last part of a family, which has one letter: `jj-p-${tone}`. Names of properties change when the sources declare them, as members of an interface, a class or a
-// component's props. Of these keep their names: fields of messages (`types.ts`), whatever the DOM knows (terser has the
+// but for the last part of a family, which has one letter: `jj-p-${tone}`. Names of properties change when the sources
+// declare them, as members of an interface, a class or a component's props. Of these keep their names: fields of messages (`types.ts`), whatever the DOM knows (terser has the
 // list), attributes of the DOM's elements, and each name that also stands in a string, for it may be looked up by that.
 // What is not declared, as the options that a browser's function takes, keeps its name too.
 // `node build.mjs --classes && WIDGET=… vitest run tests/panel` tries the outcome, with the classes that tests look for.

@@ -224,9 +224,8 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return the synced state, the summary as it is now."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
-        if (
-            key is None
-        ):  # a page or a notebook asks for all; a key is asked for when its trait was just set
+        # A page or a notebook asks for all; a key is asked for when its trait was just set.
+        if key is None:
             state["summary"] = self._summary()
         return state
 
@@ -276,7 +275,7 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         await self._tasks.cancel()
 
     async def _tick(self) -> None:
-        """Four times a second while jobs live: keeps Interrupt prompt, tells the stand-in that the loop runs."""
+        """Every `TICK` seconds while jobs live: keeps Interrupt prompt, tells the stand-in that the loop runs."""
         while True:
             now = time.monotonic()
             if self._standin is not None:
