@@ -118,10 +118,12 @@ def test_a_reload_in_the_middle_shows_the_same_jobs(lab: Lab) -> None:
 
 
 def test_interrupt_and_restart_leave_the_jobs_alone(lab: Lab) -> None:
-    notebook = opened(lab, "job = monitor.submit(steps, 100, name='survivor')", "await job")
+    submitted = "job = monitor.submit(steps, 100, name='survivor')"
+    notebook = opened(lab, submitted, "print('waits')\nawait job")
     notebook.run_and_wait(1)
     waiting = notebook.run(2)
     shown = notebook.output(0)
+    expect(notebook.output(2)).to_contain_text("waits")  # sooner, an interrupt would find no cell
     expect(state(shown, "survivor", "running")).to_be_visible()
     notebook.interrupt()
     notebook.wait_for_run(waiting, check=False)

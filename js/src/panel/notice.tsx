@@ -41,8 +41,7 @@ export function Notice({ view, moment: { presence, wall } }: PartProps): JSX.Ele
         {reason && <Reason text={reason} />}
       </p>
       {isGone && <Snippet code="JobMonitor()" />}
-      {isTrying && <Again view={view} label="Try now" />}
-      {kind === "auth_failed" && <Again view={view} label="Reconnect" refusal="Refused again." />}
+      {(isTrying || kind === "auth_failed") && <Again view={view} isTrying={isTrying} />}
     </div>
   );
 }
@@ -76,22 +75,24 @@ function Reason({ text }: { text: string }): JSX.Element {
 /** How long an attempt that was asked for may take before the panel says that it came to nothing. */
 const VERDICT_MS = 2_000;
 const TRYING = "Trying…";
+const TRIED = "Refused again.";
 
-function Again(props: { view: View; label: string; refusal?: string }): JSX.Element {
+/** The offer to connect now. It stays while what is wrong changes, or it would forget what it has to say. */
+function Again(props: { view: View; isTrying: boolean }): JSX.Element {
   const [told, tell] = useState("");
-  const isTrying = told === TRYING;
+  const isAsked = told === TRYING;
   const ask = (): void => {
     tell(TRYING);
     props.view.bridge.request("reconnect").then(
-      () => setTimeout(tell, VERDICT_MS, props.refusal ?? ""),
+      () => setTimeout(tell, VERDICT_MS, TRIED),
       (error: Error) => tell(error.message),
     );
   };
   return (
     <span class="jj-offer">
-      {!isTrying && told}
-      <Button disabled={isTrying} does={ask}>
-        {isTrying ? told : props.label}
+      {!isAsked && !(props.isTrying && told === TRIED) && told}
+      <Button disabled={isAsked} does={ask}>
+        {isAsked ? told : props.isTrying ? "Try now" : "Reconnect"}
       </Button>
     </span>
   );

@@ -65,6 +65,25 @@ test("a sign-in that is refused again says so, and what is to be typed looks lik
   expect(panel.one("button", "Reconnect")).toHaveProperty("disabled", false);
 });
 
+test("a refusal is told though the panel had shown meanwhile that it connects", async () => {
+  await show(refused);
+  await panel.click(panel.one("button", "Reconnect"));
+  const { page, actionId } = panel.model.sent
+    .filter(({ type }) => type === "action")
+    .at(-1) as ToKernel & { type: "action" };
+  panel.model.say({ type: "reply", page, actionId, ok: true, data: {} });
+  const connection = { detail: "", retryAt: null, attempt: 1, asOf: 0 };
+  const tries = { ...connection, state: "reconnecting" as const };
+  panel.model.say({ type: "patch", seq: 2, connection: tries });
+  await panel.pass(100);
+  expect(notice()).toContain("Trying now.");
+  const refusedAgain = { ...connection, state: "auth_failed" as const };
+  panel.model.say({ type: "patch", seq: 3, connection: refusedAgain });
+  await panel.pass(3000);
+
+  expect(notice()).toContain("Refused again.");
+});
+
 test("a busy kernel is named, with what waits for it", async () => {
   await show(running);
 
