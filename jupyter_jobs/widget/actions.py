@@ -21,7 +21,7 @@ from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.widget import details as told
 from jupyter_jobs.widget import repro as reproduced
 
-__all__ = ["ACTIONS", "Action", "available", "perform"]
+__all__ = ["ACTIONS", "Action", "Exchange", "available", "perform"]
 
 log = logging.getLogger("jupyter_jobs.widget")
 
@@ -124,7 +124,7 @@ def perform(
     ids: Sequence[str],
     reply: Reply,
     *,
-    reconnect: Callable[[], object] | None = None,
+    actions: Mapping[str, Action] = ACTIONS,
 ) -> None:
     """Run one action and reply; never raises.
 
@@ -136,14 +136,11 @@ def perform(
         name: Of the action.
         ids: Of the jobs that it is about.
         reply: Takes what the page is answered.
-        reconnect: Connects, with new credentials where there are some; default as the client does it.
+        actions: Those that there are, by name.
     """
-    action = ACTIONS.get(name)
+    action = actions.get(name)
     if action is None:
         reply({"ok": False, "error": f"this kernel knows no action {name!r}; reload the page"})
-    elif name == "reconnect" and reconnect is not None:
-        with _Replying(reply):
-            reconnect()
     elif threading.get_ident() == client.thread_id:
         client.spawn(_perform(client, action, ids, reply), name=f"jupyter-jobs {name}")
     else:

@@ -19,7 +19,7 @@ from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.jobs.target import find_target
 from jupyter_jobs.widget import fallback, notebook
-from jupyter_jobs.widget.actions import perform
+from jupyter_jobs.widget.actions import ACTIONS, Action, Exchange, perform
 from jupyter_jobs.widget.connection import connection_row
 from jupyter_jobs.widget.display import Bundle, Displays
 from jupyter_jobs.widget.panel import Panel
@@ -142,6 +142,7 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         self._panel = Panel(
             self._client, connection=self._connection, send=self._tell_page, act=self._act
         )
+        self._actions = {**ACTIONS, "reconnect": Action(self._reconnect)}
         self._kinds: dict[str, str] = {}
         self._displays = Displays(
             take=self._take,
@@ -156,6 +157,8 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         self.on_msg(lambda _widget, message, _buffers: self._panel.receive(message))
         self._client.store.observe(self._renew_soon)
         self._client.store.observe(self._displays.touch)
+        if self._standin is not None:
+            self._client.store.observe(self._standin.job_changed)
         self._client.watch(self._renew_soon)
         call_soon(self._home, self._start)
         JobMonitor._monitors[self._key] = self
@@ -299,7 +302,12 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
     def _act(
         self, name: str, ids: Sequence[str], reply: Callable[[Mapping[str, Any]], None]
     ) -> None:
-        perform(self._client, name, ids, reply, reconnect=self.reconnect)
+        perform(self._client, name, ids, reply, actions=self._actions)
+
+    def _reconnect(self, *_: object) -> Exchange:
+        self.reconnect()
+        yield from ()
+        return {}
 
     def _tell_page(self, message: Mapping[str, Any]) -> None:
         self.send(message)

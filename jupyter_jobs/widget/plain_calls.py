@@ -14,7 +14,6 @@ from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle, job_id
 from jupyter_jobs.jobs.model import Priority
 from jupyter_jobs.jobs.requests import Command, Notebook, Request
-from jupyter_jobs.widget.standin import StandIn
 
 __all__ = ["PlainCalls"]
 
@@ -25,7 +24,6 @@ class PlainCalls:
     """What a cell asks of the jobs of one group, for a class that has their client."""
 
     _client: JobClient
-    _standin: StandIn | None
 
     @overload
     def submit(
@@ -102,9 +100,7 @@ class PlainCalls:
         body = self._client.prepare(
             request, args, kwargs, priority=priority, name=name, params=params, tags=tags
         )
-        handle = self._client.adopt(self._client.api.run_sync(calls.submit(body)))
-        self._watch_loop()
-        return handle
+        return self._client.adopt(self._client.api.run_sync(calls.submit(body)))
 
     def get(self, id_: str) -> JobHandle[Any]:
         """Return the job of that id, asked of the server unless it is known.
@@ -112,11 +108,9 @@ class PlainCalls:
         Raises:
             JobNotFound: There is none.
         """
-        handle = self._client.known(id_) or self._client.found(
+        return self._client.known(id_) or self._client.found(
             id_, self._client.api.run_sync(calls.get(id_))
         )
-        self._watch_loop()
-        return handle
 
     def cancel(self, job: JobHandle[Any] | str) -> bool:
         """Ask for a job's end; returns whether it is ended or ending by cancellation."""
@@ -128,9 +122,7 @@ class PlainCalls:
     def retry(self, job: str) -> JobHandle[Any]: ...
     def retry(self, job: JobHandle[Any] | str) -> JobHandle[Any]:
         """Submit the work of a job that ended again, as a new job; returns the new one. See `JobHandle.retry`."""
-        retry = self._job(job).retry()
-        self._watch_loop()
-        return retry
+        return self._job(job).retry()
 
     @property
     def jobs(self) -> list[JobHandle[Any]]:
@@ -138,7 +130,6 @@ class PlainCalls:
         self._client.check_open()
         if not self._client.reconciler.complete:
             self._client.api.drive_sync(self._client.reconciler.calls())
-            self._watch_loop()
         return self._client.jobs
 
     @property
@@ -154,8 +145,3 @@ class PlainCalls:
     def _job(self, job: JobHandle[Any] | str) -> JobHandle[Any]:
         """Return the job that is meant; a handle of another monitor stays with that one."""
         return job if isinstance(job, JobHandle) else self.get(job_id(job))
-
-    def _watch_loop(self) -> None:
-        """Have the stand-in see to jobs that came to be known in a cell: the loop has not run since."""
-        if self._standin is not None:
-            self._standin.wake()

@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from jupyter_jobs.jobs.model import JobStatus
+
 __all__ = ["StandIn"]
 
 log = logging.getLogger("jupyter_jobs.widget")
@@ -51,6 +53,7 @@ class StandIn:
         self._last_tick = time.monotonic()
         self._entered = 0  # blocking calls of ours under way on the loop's thread
         self._pause = EAGER
+        self._rests = True
         self._wake = threading.Event()
         self._closed = False
         self._starting = threading.Lock()
@@ -60,6 +63,11 @@ class StandIn:
         """Note that the loop runs."""
         self._last_tick = time.monotonic()
         if self._needed():
+            self.wake()
+
+    def job_changed(self, _: str, status: JobStatus) -> None:
+        """Observe the store: a job that lives may have come to be known in a cell, so that the loop has not run since."""
+        if self._rests and not status.is_terminal:
             self.wake()
 
     def wake(self) -> None:
@@ -96,12 +104,15 @@ class StandIn:
     def _run(self) -> None:
         asked = -RHYTHM
         while threading.current_thread() is self._thread:
+            self._rests = True
             self._wake.clear()  # before looking: what is told from here on ends the next wait
             if self._closed or self._loop.is_closed():
                 return
             if not self._needed():
                 self._wake.wait()
-            elif not self._entered and time.monotonic() - self._last_tick < OVERDUE:
+                continue
+            self._rests = False
+            if not self._entered and time.monotonic() - self._last_tick < OVERDUE:
                 self._wake.wait(TICK)
             elif (left := asked + self._rhythm() - time.monotonic()) > 0:
                 self._wake.wait(left)

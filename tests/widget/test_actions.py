@@ -2,7 +2,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,14 @@ from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.requests import Command
-from jupyter_jobs.widget.actions import ACTIONS, LOG_LINES, available, perform
+from jupyter_jobs.widget.actions import (
+    ACTIONS,
+    LOG_LINES,
+    Action,
+    Exchange,
+    available,
+    perform,
+)
 from tests.support.backend import RunningBackend
 from tests.support.following import following, submit, target, until
 from tests.support.proxy import proxied
@@ -182,31 +189,43 @@ async def test_reconnect_cuts_a_wait_short(external_backend: RunningBackend) -> 
             assert proxy.accepted > before
 
 
+def table(does: Callable[[], object]) -> Mapping[str, Action]:
+    """A table with one action, which asks nobody."""
+
+    def run(*_: object) -> Exchange:
+        does()
+        yield from ()
+        return {}
+
+    return {"renew": Action(run)}
+
+
 @pytest.mark.parametrize("way", [click, click_elsewhere])
-async def test_reconnect_is_done_as_the_monitor_does_it(client: JobClient, way: Any) -> None:
+async def test_a_monitor_brings_actions_of_its_own(client: JobClient, way: Any) -> None:
     done: list[str] = []
 
     def refuse() -> None:
         raise ConfigurationError("no token: set JUPYTER_JOBS_TOKEN")
 
-    assert (await way(client, "reconnect", reconnect=lambda: done.append("now")))["ok"] is True
+    assert (await way(client, "renew", actions=table(lambda: done.append("now"))))["ok"] is True
     assert done == ["now"]
-    assert await way(client, "reconnect", reconnect=refuse) == {
+    assert await way(client, "renew", actions=table(refuse)) == {
         "ok": False,
         "error": "no token: set JUPYTER_JOBS_TOKEN",
     }
 
 
-async def test_an_interrupt_is_answered_and_goes_on(
-    client: JobClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_interrupt_is_answered_and_goes_on(client: JobClient) -> None:
     replies: list[Mapping[str, Any]] = []
 
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        perform(client, "reconnect", [], replies.append, reconnect=interrupted)
+    def perform_there() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            perform(client, "renew", [], replies.append, actions=table(interrupted))
+
+    await asyncio.to_thread(perform_there)
 
     assert replies == [{"ok": False, "error": "the kernel was interrupted; try it again"}]
 
