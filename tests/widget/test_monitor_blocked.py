@@ -54,20 +54,6 @@ async def test_the_standard_librarys_wait_ends_in_a_cell_that_blocks(
     assert done == set(jobs)
 
 
-async def test_a_retry_by_its_handle_is_followed_in_the_cell_that_made_it(
-    external_backend: RunningBackend,
-) -> None:
-    monitor = of(external_backend, "retried")
-    job = monitor.submit("work")
-    external_backend.update(job.id, status="FAILED")
-    with pytest.raises(JobFailed):
-        await job
-    again = job.retry()
-    external_backend.update(again.id, status="SUCCEEDED")
-
-    until_blocking(monitor._client, again.done)
-
-
 async def test_jobs_of_an_earlier_kernel_are_followed_in_the_cell_that_finds_them(
     external_backend: RunningBackend,
 ) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.widget.standin import StandIn
 
 PATIENCE = 10.0  # seconds, far above what any of this takes
@@ -30,6 +31,18 @@ async def test_a_blocked_loop_is_stood_in_for() -> None:
         standin.ticked()
 
         assert asked.wait(PATIENCE)  # this very wait blocks the loop
+
+
+async def test_a_job_that_comes_to_be_known_in_a_cell_is_followed_in_it() -> None:
+    asked = threading.Event()
+    live: list[str] = []
+    with standing_in(asked.set, lambda: bool(live)) as standin:
+        standin.job_changed("ended", JobStatus.SUCCEEDED)
+        assert standin._thread is None
+        live.append("retry")
+        standin.job_changed("retry", JobStatus.QUEUED)
+
+        assert asked.wait(PATIENCE)  # nothing has ticked
 
 
 async def test_a_loop_that_ticks_is_left_alone_until_a_call_blocks() -> None:
