@@ -19,6 +19,7 @@
     └── JobError                             something about one job
         ├── InvalidJob (ValueError)          it cannot be submitted as it is
         ├── UnknownRequest (InvalidJob)      nobody handles a request of that name
+        ├── JobConflict                      its key belongs to a job with other work
         ├── JobNotFound (LookupError)        no job has that id
         ├── InvalidTransition                a status that cannot follow the present one
         ├── NotSupported                     this endpoint has no such operation
@@ -26,13 +27,14 @@
         └── JobUnsuccessful                  it ended, and not well
             ├── JobFailed                    the work's own fault: exception, exit code
             ├── JobTimedOut (TimeoutError)   it ran into its time limit
+            ├── DependencyFailed             a job that had to succeed before it did not
             └── JobLost                      the platform's fault: the process or machine went away
 
 Each has a `code`, one of four, for programs that branch on what the caller can do:
 
     AUTH_REQUIRED        Unauthorized, MissingCredentials                        show who asks, or do it anew
     INVALID_INPUT        ConfigurationError, LocalProtocolError, MonitorClosed, InvalidJob, UnknownRequest,
-                         InvalidTransition, JobNotFound, NotSupported            ask for something else
+                         InvalidTransition, JobConflict, JobNotFound, NotSupported   ask for something else
     INVALID_RESPONSE     UnusableAnswer, RemoteProtocolError                     look at what stands at the endpoint
     SUBMISSION_FAILED    all others                                              try again later, or look at the job
 
@@ -50,8 +52,10 @@ __all__ = [
     "BackendUnavailable",
     "ConfigurationError",
     "ConnectionLost",
+    "DependencyFailed",
     "InvalidJob",
     "InvalidTransition",
+    "JobConflict",
     "JobError",
     "JobFailed",
     "JobLost",
@@ -304,6 +308,12 @@ class InvalidTransition(JobError):
     code = "INVALID_INPUT"
 
 
+class JobConflict(JobError):
+    """Its key belongs to a job of the group that has other work to do."""
+
+    code = "INVALID_INPUT"
+
+
 class NotSupported(JobError):
     """This endpoint has no such operation."""
 
@@ -350,6 +360,10 @@ class JobFailed(JobUnsuccessful):
 
 class JobTimedOut(JobUnsuccessful, TimeoutError):
     """The job ran into its time limit."""
+
+
+class DependencyFailed(JobUnsuccessful):
+    """A job that had to succeed before this one did not, so this one never started."""
 
 
 class JobLost(JobUnsuccessful):

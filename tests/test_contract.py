@@ -99,6 +99,7 @@ def test_the_fragment_selects_the_fields_of_the_schema() -> None:
 SAMPLES = {
     "ID": "other",
     "String": "words",
+    "[ID!]": ["other"],
     "[String!]": ["night"],
     "Int": 7,
     "Float": 0.5,
@@ -110,11 +111,14 @@ SAMPLES = {
 }
 
 
+SHAPED = {"history": '[{"error": "bad day"}]', "metrics": '{"loss": {"last": 0.21}}'}
+
+
 @pytest.mark.parametrize("name", JOB_FIELDS_OF_SCHEMA)
 def test_a_job_is_read_with_each_field_of_the_schema(name: str) -> None:
     bare = {"id": "one", "status": "QUEUED", "version": 1}
 
-    told = Job.from_wire({**bare, name: SAMPLES[TYPE_OF_FIELD[name]]})
+    told = Job.from_wire({**bare, name: SHAPED.get(name, SAMPLES[TYPE_OF_FIELD[name]])})
 
     assert told != Job.from_wire(bare), f"Job.from_wire in {MODEL} does not read {name}"
     attribute = next(attribute for attribute, wire in WIRE_NAMES.items() if wire == name)

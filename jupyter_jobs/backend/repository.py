@@ -25,6 +25,7 @@ Body = dict[str, Any]
 
 SCHEMA_VERSION = 1
 _COLUMNS = tuple(WIRE_NAMES.values())
+_LISTS = ("tags", "after")  # kept as JSON
 _QUOTED = [f'"{column}"' for column in _COLUMNS]  # `group` is a word of SQL
 _NAMES = ", ".join(_QUOTED)
 _IS_LIVE = "status IN (" + ", ".join(f"'{s.value}'" for s in JobStatus if not s.is_terminal) + ")"
@@ -206,7 +207,7 @@ class Repository:
 def _values(body: Body) -> list[Any]:
     """Return a job as the values of its columns."""
     return [
-        json.dumps(value) if column == "tags" and value is not None else value
+        json.dumps(value) if column in _LISTS and value is not None else value
         for column, value in ((column, body[column]) for column in _COLUMNS)
     ]
 
@@ -214,8 +215,9 @@ def _values(body: Body) -> list[Any]:
 def _body(row: sqlite3.Row) -> Body:
     """Return a row as a job."""
     body = {column: row[column] for column in _COLUMNS}
-    if body["tags"] is not None:
-        body["tags"] = json.loads(body["tags"])
+    for column in _LISTS:
+        if body[column] is not None:
+            body[column] = json.loads(body[column])
     body["attempt"] = body["attempt"] or 1  # a row of an earlier release
     return body
 

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self, TypeVar
@@ -58,7 +58,7 @@ _ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED, _S.TIMED_OUT, _S.LOST
 
 TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLING}) | _ENDED,
-    _S.RUNNING: frozenset({_S.CANCELLING}) | _ENDED,
+    _S.RUNNING: frozenset({_S.CANCELLING, _S.QUEUED}) | _ENDED,  # queued for another run
     _S.CANCELLING: _ENDED,  # work that ends well before the signal arrives has still succeeded
     **{status: frozenset() for status in _ENDED},
 }
@@ -109,11 +109,18 @@ class Job:
         submitted_from: Where it was submitted, for people: `train.ipynb, cell 5`.
         retry_of: Id of the job that this one is a retry of; that one is superseded.
         attempt: 1, and one more at each retry.
+        key: What the submit is once by.
+        batch: The `map` call that it was submitted by, the same for all of its jobs.
+        after: Ids of the jobs that must succeed before it starts.
+        rules: What its run is bound by: `timeout`, `queueTimeout`, `backoff` (seconds), `retries`, `cpus`.
+        history: The runs that failed and were followed by another: `startedAt`, `finishedAt`, `error`; oldest first.
         status: Where it is in its life.
         progress: From 0 to 1, or None when the job does not say.
         done: Steps done, when the job counts them.
         total: Steps to be done, when the job counts them.
         message: The last thing the job reported.
+        metrics: What the work measures, by name: `last`, and `spark`, the series thinned out to at most 24 numbers.
+        usual: Seconds that earlier jobs of the name took: `count`, `median`, `p90`; None where there are none.
         result: The value, decoded from JSON; None also when `result_size` is set.
         result_size: Bytes of a result that must be asked for, else None.
         error: `type`, `message`, and where known `traceback`, `exitCode`, `signal`, `log`; None unless it failed.
@@ -135,11 +142,18 @@ class Job:
     submitted_from: str | None = None
     retry_of: str | None = None
     attempt: int = 1
+    key: str | None = None
+    batch: str | None = None
+    after: tuple[str, ...] = ()
+    rules: Mapping[str, float] = field(default_factory=dict)
+    history: tuple[Mapping[str, Any], ...] = ()
     status: JobStatus = JobStatus.QUEUED
     progress: float | None = None
     done: float | None = None
     total: float | None = None
     message: str | None = None
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    usual: Mapping[str, float] | None = None
     result: Any = None
     result_size: int | None = None
     error: Mapping[str, Any] | None = None
@@ -171,15 +185,22 @@ class Job:
             request=get("request"),
             params=_decode(get("params")),
             priority=_member(Priority, get("priority")),
-            tags=_tags(get("tags")),
+            tags=_words(get("tags")),
             submitted_from=get("submittedFrom"),
             retry_of=get("retryOf"),
             attempt=get("attempt") or 1,
+            key=get("key"),
+            batch=get("batch"),
+            after=_words(get("after")),
+            rules=_object(get("rules")) or {},
+            history=_objects(get("history")),
             status=JobStatus(status),
             progress=get("progress"),
             done=get("done"),
             total=get("total"),
             message=get("message"),
+            metrics=_metrics(get("metrics")),
+            usual=_object(get("usual")),
             result=_decode(get("result")),
             result_size=get("resultSize"),
             error=_error(_decode(get("error"))),
@@ -231,8 +252,29 @@ def _error(value: Any) -> Mapping[str, Any] | None:
     return value if isinstance(value, Mapping) or value is None else {"message": str(value)}
 
 
-def _tags(value: Any) -> tuple[str, ...]:
-    return tuple(str(tag) for tag in value) if isinstance(value, (list, tuple)) else ()
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(str(word) for word in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _object(value: Any) -> Mapping[str, Any] | None:
+    """Read an AWSJSON field that holds an object; of another schema's it may hold anything."""
+    decoded = _decode(value)
+    return decoded if isinstance(decoded, Mapping) else None
+
+
+def _objects(value: Any) -> tuple[Mapping[str, Any], ...]:
+    decoded = _decode(value)
+    return (
+        tuple(entry for entry in decoded if isinstance(entry, Mapping))
+        if isinstance(decoded, list)
+        else ()
+    )
+
+
+def _metrics(value: Any) -> Mapping[str, Mapping[str, Any]]:
+    return {
+        name: told for name, told in (_object(value) or {}).items() if isinstance(told, Mapping)
+    }
 
 
 def _decode(value: Any) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from jupyter_jobs.errors import (
     InvalidJob,
     InvalidTransition,
+    JobConflict,
     JobError,
     JobNotFound,
     JobsError,
@@ -73,6 +74,7 @@ _OF_ANOTHER_SCHEMA = (
 _ERRORS: Mapping[str, Callable[..., JobError]] = {
     "InvalidJob": InvalidJob,
     "InvalidTransition": InvalidTransition,
+    "JobConflict": JobConflict,
     "JobNotFound": JobNotFound,
 }
 """`errorType` of the embedded backend's refusals -> what to raise."""

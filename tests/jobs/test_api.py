@@ -62,10 +62,10 @@ def test_a_state_that_cannot_follow_is_refused(
     api: JobApi, external_backend: RunningBackend
 ) -> None:
     id_ = submit(external_backend, "api")
-    external_backend.update(id_, status="RUNNING")
+    external_backend.update(id_, status="CANCELLING")
     backwards: Call[Any] = Call(
         "updateJob",
-        {"input": {"id": id_, "status": "QUEUED"}},
+        {"input": {"id": id_, "status": "RUNNING"}},
         lambda data, _: data,
         job_id=id_,
         document=operations.UPDATE_JOB,

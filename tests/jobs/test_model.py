@@ -14,11 +14,18 @@ WIRE = {
     "submittedFrom": "train.ipynb, cell 5",
     "retryOf": "j0",
     "attempt": 2,
+    "key": "night-1",
+    "batch": "b1",
+    "after": ["prepare"],
+    "rules": '{"timeout": 60, "retries": 2}',
+    "history": '[{"error": "OSError: busy"}]',
     "status": "SUCCEEDED",
     "progress": 1.0,
     "done": 10.0,
     "total": 10.0,
     "message": "epoch 10",
+    "metrics": '{"loss": {"last": 0.21, "spark": [0.9, 0.21]}}',
+    "usual": '{"count": 3, "median": 50.0, "p90": 70.0}',
     "result": "[1, null]",
     "resultSize": None,
     "error": None,
@@ -43,6 +50,18 @@ def test_a_job_is_read_from_its_wire_form() -> None:
     assert job.duration == 2.5
     assert (job.tags, job.submitted_from) == (("sweep", "night"), "train.ipynb, cell 5")
     assert (job.retry_of, job.attempt) == ("j0", 2)
+    assert (job.key, job.batch, job.after) == ("night-1", "b1", ("prepare",))
+    assert job.rules == {"timeout": 60, "retries": 2}
+    assert job.history == ({"error": "OSError: busy"},)
+    assert job.metrics["loss"]["last"] == 0.21
+    assert job.usual == {"count": 3, "median": 50.0, "p90": 70.0}
+
+
+def test_what_another_schema_calls_by_our_names_does_no_harm() -> None:
+    strange = {"rules": "[1]", "history": '{"a": 1}', "metrics": '{"loss": 1}', "usual": "soon"}
+    job = Job.from_wire({**WIRE, **strange, "after": "prepare"})
+
+    assert (job.rules, job.history, job.metrics, job.usual, job.after) == ({}, (), {}, None, ())
 
 
 @pytest.mark.parametrize("tags", [None, [], "sweep", {"a": 1}])
