@@ -61,8 +61,8 @@ export const partOf = (row: Row): number => (isLive(row.status) ? (fraction(row)
 export const sumOf = (counts: Counts, which: (status: Status) => boolean): number =>
   Object.entries(counts).reduce((sum, [status, n]) => sum + (which(status as Status) ? n : 0), 0);
 
-const newest = (items: readonly Item[]): Row =>
-  items.map(({ row }) => row).reduce((a, b) => ((b.createdAt ?? 0) > (a.createdAt ?? 0) ? b : a));
+const newest = (items: readonly Item[]): Item =>
+  items.reduce((a, b) => ((b.row.createdAt ?? 0) > (a.row.createdAt ?? 0) ? b : a));
 
 /** How many of `high` things, in order, are below what is looked for. */
 export function below(high: number, isBelow: (index: number) => boolean): number {
@@ -120,7 +120,7 @@ export function groupOf(bucket: Bucket): Group {
     fold: bucket.lines === 1,
     ids: () => items.map(idOf),
     get example() {
-      return newest(items);
+      return newest(items).row;
     },
     progress: live ? done / total : null,
     finished: total - live,

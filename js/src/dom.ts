@@ -265,8 +265,7 @@ function setProp(node: Live, name: string, value: any, before: any): void {
 function setStyle(style: CSSStyleDeclaration & Props, value: Props | null, before: Props): void {
   for (const name in { ...before, ...value }) {
     const text = value?.[name] ?? "";
-    if (text === before?.[name]) continue;
-    style[name as "color"] = text;
+    if (text !== before?.[name]) style[name as "color"] = text;
   }
 }
 
@@ -335,10 +334,11 @@ function useRunning(
   (current as Instance)[kind].push(mine);
 }
 
-const isSame = (a: any, b: any): boolean => {
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
-};
+function isSame(a: any, b: any): boolean {
+  for (const name in a) if (a[name] !== b[name]) return false;
+  for (const name in b) if (!(name in a)) return false;
+  return true;
+}
 
 function perform(slots: Slot[]): void {
   for (const due of slots.splice(0)) {

@@ -15,11 +15,14 @@ export const isFailure = (status: Status): boolean => FAILURES.has(status);
 export const label = (row: Pick<Row, "id" | "name" | "request">): string =>
   row.name || row.request || row.id;
 
-const short = new Intl.NumberFormat("en", { notation: "compact" });
 const whole = new Intl.NumberFormat("en");
 
 /** A count in at most four characters and a unit: `5.8k`, `10k`, `1.3M`. */
-export const compact = (value: number): string => short.format(value).replace("K", "k");
+export function compact(value: number): string {
+  let unit = 0; // by hand: lines are full of counts, and the browser's own notation takes its time
+  for (; value >= 999.5 && unit < 4; unit += 1) value /= 1000;
+  return `${value < 100 ? +value.toPrecision(2) : Math.round(value)}${["", "k", "M", "B", "T"][unit]}`;
+}
 
 /** A count with separators, for a header or a tooltip: `4,310`. */
 export const grouped = (value: number): string => whole.format(value);
@@ -106,5 +109,8 @@ export function plainText(text: string): string {
     .replace(CONTROLS, "");
 }
 
+const NOT_PLAIN = /[^ -~]|^ |  | $/;
+
 /** The same on one line, for a row. */
-export const oneLine = (text: string): string => plainText(text).replace(/\s+/g, " ").trim();
+export const oneLine = (text: string): string =>
+  NOT_PLAIN.test(text) ? plainText(text).replace(/\s+/g, " ").trim() : text;

@@ -74,7 +74,8 @@ export interface Slice {
   total: number;
 }
 
-const OVERSCAN = 6;
+/** So many rows are drawn in advance, above and below what is in sight. */
+export const OVERSCAN = 6;
 
 /** Where a row starts in the whole list. */
 export const rowTop = (
@@ -83,11 +84,24 @@ export const rowTop = (
 ): number => index * g.rowHeight + (g.openIndex >= 0 && index > g.openIndex ? g.drawerHeight : 0);
 
 /** Which rows to draw: those in sight and a few more on both sides. */
-export function sliceOf(g: Geometry): Slice {
+export function sliceOf(g: Geometry, more = OVERSCAN): Slice {
   const total = rowTop(g.count, g);
-  const first = Math.max(0, rowAt(g.scrollTop, g) - OVERSCAN);
-  const last = Math.min(g.count, rowAt(g.scrollTop + g.height, g) + 1 + OVERSCAN);
+  const first = Math.max(0, rowAt(g.scrollTop, g) - more);
+  const last = Math.min(g.count, rowAt(g.scrollTop + g.height, g) + 1 + more);
   return { first: Math.min(first, last), last, offset: rowTop(Math.min(first, last), g), total };
+}
+
+/**
+ * Which element each line is drawn into, by its number: a line keeps its own.
+ * @param free Those that lines without one may take; the others get new ones.
+ */
+export function slotsOf(
+  keys: readonly string[],
+  before: ReadonlyMap<string, number>,
+  free: number[],
+): Map<string, number> {
+  let last = Math.max(0, ...before.values());
+  return new Map(keys.map((key) => [key, before.get(key) ?? free.shift() ?? (last += 1)]));
 }
 
 function rowAt(y: number, g: Geometry): number {

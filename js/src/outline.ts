@@ -2,9 +2,9 @@
  * The lines of the list of one view: which jobs match, how they are grouped, and in which order all stands.
  *
  * An item is a job of this view. A bucket is a sorted run of items: the jobs of one failure, of one name, of one tag,
- * or simply all. Each bucket is a block of lines: a header that may unfold, or its jobs alone. What the store tells is
- * noted, and taken in by `update`: an item whose place stays costs a few sums; the others are taken out of their
- * buckets and merged in again, all of one bucket in one go. So a patch never costs a sort of all that is there.
+ * or simply all. Each bucket is a block of lines: a header that may unfold, or its jobs alone. Of what the store tells,
+ * an item whose place stays costs a few sums, at once. The others are noted; `update` takes them out of their buckets
+ * and merges them in again, all of one bucket in one go. So a patch never costs a sort of all that is there.
  *
  * While trouble is first, jobs that failed stand above the groups and not again inside them, though a group's facts
  * and `ids` are those of all its jobs.
@@ -88,6 +88,8 @@ export function outlineOf(store: JobStore): Outline {
   let matches = matcher(ALL);
   let mode: Mode = "none";
   let stale = JOBS;
+  /** Whether the store told anything; and the jobs whose places changed. */
+  let isNew = false;
   const dirty = new Set<string>();
   const items = new Map<string, Item>();
   /** All of them, sorted as they were at the last rebuilding. */
@@ -129,44 +131,55 @@ export function outlineOf(store: JobStore): Outline {
     return item;
   }
 
+  /** Note that a job changed; if its place stays, all that there is to do is done at once. */
+  function note(id: string): void {
+    const row = store.get(id);
+    const item = items.get(id);
+    isNew = true;
+    if (!row || !item || !stays(item, row)) return void dirty.add(id);
+    for (const bucket of item.buckets) {
+      bucket.done += partOf(row) - partOf(item.row);
+      bucket.group = null;
+    }
+    item.row = row;
+  }
+
+  const stays = (item: Item, row: Row): boolean =>
+    isPlacedAs(item.row, row) &&
+    item.tie === rankOf(row) &&
+    item.rank === rankIn(row) &&
+    isIn(item) === matches(row);
+
   function take(id: string): void {
     const row = store.get(id);
     const item = items.get(id) ?? (row && know(row));
     if (!item) return;
-    const { row: before, rank: rankBefore, tie: tieBefore, buckets: bucketsBefore } = item;
-    const isShown = row !== undefined && matches(row);
-    if (row) {
-      item.row = row;
-      rank(item);
-      const isSame = rankBefore === item.rank && tieBefore === item.tie;
-      if (isShown && isIn(item) && isSame && isPlacedAs(before, row)) {
-        for (const bucket of bucketsBefore) {
-          bucket.done += partOf(row) - partOf(before);
-          bucket.group = null;
-        }
-        return;
-      }
-    } else items.delete(id);
     if (isIn(item)) {
       shown -= 1;
       moved.push(item);
       item.moved = true;
+      for (const bucket of item.buckets) tally(bucket, item.row, -1);
       item.buckets = NONE;
-      for (const bucket of bucketsBefore) tally(bucket, before, -1);
     }
-    if (!isShown) return;
+    if (!row) return void items.delete(id);
+    item.row = row;
+    rank(item);
+    if (!matches(row)) return;
     shown += 1;
     join(item);
   }
 
-  function rank(item: Item): void {
+  function rankIn(row: Row): number {
     const { sort } = choice;
+    const value = sort ? RANKS[sort.key](row) : rankOf(row);
+    return sort?.down ? -value : value;
+  }
+
+  function rank(item: Item): void {
     const { row } = item;
-    const tie = rankOf(row);
-    const value = sort ? RANKS[sort.key](row) : tie;
-    item.rank = sort?.down ? -value : value;
-    item.tie = tie;
-    item.text = sort?.key === "name" ? natural(label(row)) : "";
+    item.rank = rankIn(row);
+    item.tie = rankOf(row);
+    item.text = choice.sort?.key === "name" ? natural(label(row)) : "";
   }
 
   function join(item: Item): void {
@@ -270,7 +283,7 @@ export function outlineOf(store: JobStore): Outline {
 
   const close = store.watch((ids) => {
     if (!ids) stale = JOBS;
-    for (const id of ids ?? []) dirty.add(id);
+    else ids.forEach(note);
   });
 
   return {
@@ -294,7 +307,8 @@ export function outlineOf(store: JobStore): Outline {
       choice = next;
     },
     update() {
-      if (!stale && !dirty.size) return false;
+      if (!stale && !isNew) return false;
+      isNew = false;
       if (stale === JOBS) {
         items.clear();
         sorted = [];

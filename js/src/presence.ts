@@ -24,12 +24,17 @@ const LOOKS: Readonly<Record<Presence["kind"], readonly [Presence["tone"], strin
   silent: ["quiet", "not live"],
 };
 
+// Made once: what is drawn from the same presence is not drawn again.
+const PRESENCES = Object.fromEntries(
+  Object.entries(LOOKS).map(([kind, [tone, word = kind]]) => {
+    const frozen = !["connected", "idle", "connecting"].includes(kind);
+    return [kind, { kind, tone, word, frozen }];
+  }),
+) as Readonly<Record<Presence["kind"], Presence>>;
+
 /** A silent kernel outweighs what it last said of its connection. */
-export function presenceOf(kernel: Kernel, connection: Connection): Presence {
-  const kind = kernel === "live" ? connection.state : kernel === "silent" ? "silent" : "connecting";
-  const [tone, word = kind] = LOOKS[kind];
-  return { kind, tone, word, frozen: !["connected", "idle", "connecting"].includes(kind) };
-}
+export const presenceOf = (kernel: Kernel, { state }: Connection): Presence =>
+  PRESENCES[kernel === "live" ? state : kernel === "silent" ? kernel : "connecting"];
 
 /** Whole seconds until the next try, or null when none is planned. */
 export function secondsToRetry(connection: Connection, now: number): number | null {

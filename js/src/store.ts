@@ -9,6 +9,7 @@ type Watcher = (ids: readonly string[] | null) => void;
 export class JobStore {
   #rows = new Map<string, Row>();
   #counts: Counts = {};
+  #told: Readonly<Counts> | null = null;
   #announced = 0;
   readonly #watchers = new Set<Watcher>();
 
@@ -22,8 +23,9 @@ export class JobStore {
     return this.#rows.size;
   }
 
+  /** By state, only those that are not zero; another object only when one of them changed. */
   get counts(): Readonly<Counts> {
-    return this.#counts;
+    return (this.#told ??= { ...this.#counts });
   }
 
   /** How many jobs can still change. */
@@ -55,6 +57,7 @@ export class JobStore {
   replace(rows: readonly Row[], known: { total?: number; counts?: Counts } = {}): void {
     this.#rows = new Map();
     this.#counts = {};
+    this.#told = null;
     this.#announced = known.total ?? 0;
     this.#put(rows);
     if (known.counts) this.#counts = { ...known.counts };
@@ -103,6 +106,7 @@ export class JobStore {
 
   #count(status: Status, by: number): void {
     const count = (this.#counts[status] ?? 0) + by;
+    this.#told = null;
     if (count > 0) this.#counts[status] = count;
     else delete this.#counts[status];
   }

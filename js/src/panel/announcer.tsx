@@ -1,10 +1,10 @@
-import { Fragment, h, useEffect, useState, type JSX } from "../dom.ts";
+import { Fragment, h, memo, useEffect, useState, type JSX } from "../dom.ts";
 import { isFailure, isLive } from "../format.ts";
 import { presenceOf } from "../presence.ts";
 import { STATUSES } from "../states.tsx";
 import type { Counts } from "../types.ts";
 import { inWords } from "./notify.tsx";
-import type { PartProps } from "./view.ts";
+import type { View } from "./view.ts";
 
 const PAUSE_MS = 10_000;
 /** Failures that follow each other closely are one sentence. */
@@ -14,12 +14,12 @@ const BREATH_MS = 2_000;
  * What a screen reader hears: what happened, at most every ten seconds; a failure or a lost connection at once.
  * It listens for itself, so that it also speaks while the panel is out of sight.
  */
-export function Announcer({ view: { bridge } }: PartProps): JSX.Element {
+export const Announcer = memo(({ view: { bridge } }: { view: View }): JSX.Element => {
   const [[said, isUrgent], say] = useState(["", false]);
   useEffect(() => {
     const { store } = bridge;
     const look = () => ({
-      counts: { ...store.counts },
+      counts: store.counts,
       presence: presenceOf(bridge.kernel, bridge.connection),
     });
     let before = look();
@@ -71,4 +71,4 @@ export function Announcer({ view: { bridge } }: PartProps): JSX.Element {
       </div>
     </>
   );
-}
+});

@@ -48,7 +48,7 @@ export const GroupView = memo((props: GroupProps): JSX.Element => {
   const told = actsTold(props.acts, group.ids);
   const words = told && <Words text={told} />;
   const isFailure = group.kind === "failure";
-  const { finishedAt } = group.example;
+  const finishedAt = isFailure && group.example.finishedAt;
   const cells: [string, ComponentChildren][] = isFailure
     ? [
         [

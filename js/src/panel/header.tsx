@@ -1,4 +1,4 @@
-import { h, type JSX } from "../dom.ts";
+import { h, memo, type JSX } from "../dom.ts";
 import { clockTime, grouped, isLive } from "../format.ts";
 import { secondsToRetry } from "../presence.ts";
 import { StateIcon, STATES, STATUSES } from "../states.tsx";
@@ -8,7 +8,7 @@ import { Button, Chevron } from "./parts.tsx";
 import type { PartProps } from "./view.ts";
 
 /** The one line that tells the truth, also when the panel is collapsed. */
-export function Header(props: PartProps): JSX.Element {
+export const Header = memo((props: PartProps): JSX.Element => {
   const { ui, bridge } = props.view;
   const { collapsed } = ui.now;
   return (
@@ -25,15 +25,14 @@ export function Header(props: PartProps): JSX.Element {
       />
     </div>
   );
-}
+});
 
 // So many kinds of states leave room for their words: in any panel, in a narrow one.
 const ROOM = 5;
 const LITTLE_ROOM = 3;
 
 /** How many jobs are in which state; a press shows only those, another one all again. */
-function Chips({ view: { ui, bridge }, moment: { presence } }: PartProps): JSX.Element {
-  const { counts } = bridge.store;
+function Chips({ view: { ui }, counts, presence }: PartProps): JSX.Element {
   const { statuses } = ui.now.choice;
   const there = STATUSES.filter((status) => counts[status] || statuses.has(status));
   const room = there.length > ROOM ? "jj-crowded" : there.length > LITTLE_ROOM ? "jj-many" : "";
@@ -66,7 +65,7 @@ function Chips({ view: { ui, bridge }, moment: { presence } }: PartProps): JSX.E
   );
 }
 
-function Connection({ view: { bridge }, moment: { presence, wall } }: PartProps): JSX.Element {
+function Connection({ view: { bridge }, presence, wall }: PartProps): JSX.Element {
   const { connection, waiting } = bridge;
   let { word, tone } = presence;
   let more = "";

@@ -9,14 +9,14 @@ import { copyText } from "./copy.tsx";
 import { idsFor, toggleGroup, verbsOf } from "./group.tsx";
 import { MOST_ROWS } from "./list.tsx";
 import { showAll } from "./toolbar.tsx";
-import type { LinesProps } from "./view.ts";
+import type { PartProps } from "./view.ts";
 
 // A button, a field or a scrolling text that has the keyboard does these by itself.
 const NATIVE = /^(Enter| |Arrow.*|Home|End|Page.*)$/;
 
 export function onKey(
   event: KeyboardEvent & { currentTarget: HTMLElement },
-  { view, outline }: Pick<LinesProps, "view" | "outline">,
+  { view, outline }: Pick<PartProps, "view" | "outline">,
 ): void {
   const { ui, bridge } = view;
   const { asking, help, open, focused, choice, rowHeight, drawerHeight } = ui.now;

@@ -1,21 +1,21 @@
 import { Fragment, h, useLayoutEffect, useRef, type JSX } from "../dom.ts";
 import { COLUMNS } from "../columns.tsx";
 import { grouped, isLive } from "../format.ts";
-import { rowTop, sliceOf } from "../order.ts";
+import { OVERSCAN, rowTop, sliceOf, slotsOf } from "../order.ts";
 import { verbOf } from "./asking.tsx";
 import { GroupView } from "./group.tsx";
 import { Button, useMeasured } from "./parts.tsx";
 import { RowView } from "./row.tsx";
 import { showAll } from "./toolbar.tsx";
-import type { LinesProps, View } from "./view.ts";
+import type { PartProps, View } from "./view.ts";
 
 export const MOST_ROWS = 8;
 /** The list is drawn again when it was scrolled by so many rows; what is drawn around those in sight is more. */
 const STEP = 3;
 
 /** The lines, trouble first; however many there are, only those in sight and a few more are in the page. */
-export function List(props: LinesProps & { heads: boolean }): JSX.Element {
-  const { view, outline, moment, heads } = props;
+export function List(props: PartProps & { heads: boolean }): JSX.Element {
+  const { view, outline, presence, now, heads } = props;
   const { ui, bridge } = view;
   const { store } = bridge;
   const { open, asking, focused, wantsFocus, acts, rowHeight, scrollTop, choice } = ui.now;
@@ -26,7 +26,14 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
     if (rowHeight > 0 && rowHeight !== ui.now.rowHeight) ui.set({ rowHeight });
   });
   /** As it was drawn before. */
-  const held = useRef({ choice, rows: 0, id: "", top: 0 });
+  const held = useRef({
+    choice,
+    rows: 0,
+    id: "",
+    top: 0,
+    at: scrollTop,
+    slots: new Map<string, number>(),
+  });
 
   // The list grows with its lines. It shrinks only where the reader folds, groups or sorts.
   const was = held.current.choice;
@@ -38,9 +45,19 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
   const drawerHeight = openIndex < 0 ? 0 : ui.now.drawerHeight;
   const height = rows * rowHeight + drawerHeight;
   const geometry = { scrollTop, height, rowHeight, count, openIndex, drawerHeight };
-  const { first, last, offset, total } = sliceOf(geometry);
+  // Scrolled further than is drawn in advance: what is in sight has to do until the next drawing.
+  const by = Math.abs(scrollTop - held.current.at);
+  const isHasty = by > OVERSCAN * rowHeight;
+  const { first, last, offset, total } = sliceOf(geometry, isHasty ? 0 : OVERSCAN);
   const below = scrollTop + height < total;
   const lines = outline.slice(first, last);
+  // To fill an element anew costs less than a new one. Only while nobody aims at it, and not where the reader is.
+  const keys = lines.map(({ key }) => key);
+  const taken = by ? [...keys, open, focused, asking?.key] : null;
+  const free = [...held.current.slots].flatMap(([key, slot]) =>
+    !taken || taken.includes(key) ? [] : slot,
+  );
+  const slots = slotsOf(keys, held.current.slots, free);
   const reachable = (lines.find(({ key }) => key === focused) ?? lines[0])?.key;
   const hadFocus = hasFocus(box.current);
 
@@ -52,12 +69,13 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
     const id = (openIndex < 0 ? hasFocus(list) && focused : open) || "";
     const index = id ? outline.indexOf(id) : -1;
     const top = rowTop(index, geometry);
-    const by = top - held.current.top;
-    if (by && id && id === held.current.id) {
-      const seen = top - by - list.scrollTop; // to read it lays the page out: only where it matters
-      if (seen >= 0 && seen < height) list.scrollTop += by;
+    const moved = top - held.current.top;
+    if (moved && id && id === held.current.id) {
+      const seen = top - moved - list.scrollTop; // to read it lays the page out: only where it matters
+      if (seen >= 0 && seen < height) list.scrollTop += moved;
     }
-    held.current = { choice, rows, id: index < 0 ? "" : id, top };
+    held.current = { choice, rows, id: index < 0 ? "" : id, top, at: scrollTop, slots };
+    if (isHasty) ui.set({});
     // The keyboard goes to the line that asks for it, and back to its line when the element that had it goes.
     if (wantsFocus) ui.set({ wantsFocus: false });
     if (wantsFocus || (hadFocus && !hasFocus(list.closest("section")))) {
@@ -91,7 +109,7 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
             {lines.map((line, place) => {
               const { key } = line;
               const common = {
-                key,
+                key: slots.get(key) as number,
                 view,
                 id: key,
                 index: first + place + 1 + Number(heads),
@@ -109,10 +127,10 @@ export function List(props: LinesProps & { heads: boolean }): JSX.Element {
                   {...common}
                   row={row}
                   level={line.depth + 1}
-                  frozen={moment.presence.frozen}
+                  frozen={presence.frozen}
                   act={acts.get(row.id)}
                   verb={verbOf(view, row)}
-                  now={isLive(row.status) ? moment.now : 0}
+                  now={isLive(row.status) ? now : 0}
                 />
               );
             })}

@@ -1,4 +1,4 @@
-import { h, useState, type JSX } from "../dom.ts";
+import { h, memo, useState, type JSX } from "../dom.ts";
 import { clockTime, label } from "../format.ts";
 import { secondsToRetry, type Presence } from "../presence.ts";
 import { Snippet } from "./copy.tsx";
@@ -15,7 +15,7 @@ const TROUBLE: Partial<Record<Presence["kind"], string>> = {
 };
 
 /** A line or two below the header while the panel is not simply live: what is known, and what to do. */
-export function Notice({ view, moment: { presence, wall } }: PartProps): JSX.Element | null {
+export const Notice = memo(({ view, presence, wall }: PartProps): JSX.Element | null => {
   const { bridge } = view;
   const { asOf, connection, store, waiting } = bridge;
   const { detail, attempt } = connection;
@@ -44,7 +44,7 @@ export function Notice({ view, moment: { presence, wall } }: PartProps): JSX.Ele
       {(isTrying || kind === "auth_failed") && <Again view={view} isTrying={isTrying} />}
     </div>
   );
-}
+});
 
 /** What waits until the kernel has time. */
 function busy({ bridge, ui }: View): string {

@@ -15,23 +15,22 @@ import { momentOf, type View } from "./view.ts";
 /** The whole panel of one view. */
 export function Panel({ view }: { view: View }): JSX.Element {
   const root = useRef<HTMLElement>(null);
-  const moment = momentOf(view);
   const { bridge, ui } = view;
   const { store, connection } = bridge;
   const { collapsed, choice, help } = ui.now;
-  const { frozen } = moment.presence;
-  const counting = frozen ? connection.retryAt !== null : store.liveCount > 0;
-  useDrawing(root, view, counting);
-
   const made = useRef<Outline | null>(null);
   const outline = (made.current ??= outlineOf(store));
   useEffect(() => () => outline.close(), []);
   outline.set(choice);
   outline.update();
 
+  const parts = { view, outline, ...momentOf(view, outline) };
+  const { frozen } = parts.presence;
+  const counting = frozen ? connection.retryAt !== null : store.liveCount > 0;
+  useDrawing(root, view, counting);
+
   const tools = useRef(false);
   tools.current ||= store.total > MOST_ROWS || choice !== ALL;
-  const parts = { view, moment, outline };
   const isEmpty = store.total === 0;
   return (
     <section
@@ -41,7 +40,7 @@ export function Panel({ view }: { view: View }): JSX.Element {
       onKeyDown={(event) => onKey(event, parts)}
     >
       <Header {...parts} />
-      <Strip counts={store.counts} />
+      <Strip counts={parts.counts} />
       {!collapsed && (
         <>
           <Notice {...parts} />
@@ -51,7 +50,7 @@ export function Panel({ view }: { view: View }): JSX.Element {
           {isEmpty && !frozen && <Empty />}
         </>
       )}
-      <Announcer {...parts} />
+      <Announcer view={view} />
     </section>
   );
 }

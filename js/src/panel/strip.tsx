@@ -1,9 +1,9 @@
-import { h, type JSX } from "../dom.ts";
+import { h, memo, type JSX } from "../dom.ts";
 import { STATES, STATUSES } from "../states.tsx";
 import type { Counts } from "../types.ts";
 
 /** A few pixels that show how jobs share out among the states. Numbers beside it say the same. */
-export function Strip({ counts }: { counts: Readonly<Counts> }): JSX.Element {
+export const Strip = memo(({ counts }: { counts: Readonly<Counts> }): JSX.Element => {
   return (
     <span class="jj-strip" aria-hidden="true">
       {STATUSES.map((status) => {
@@ -12,4 +12,4 @@ export function Strip({ counts }: { counts: Readonly<Counts> }): JSX.Element {
       })}
     </span>
   );
-}
+});

@@ -1,10 +1,10 @@
-import { Fragment, h, type JSX } from "../dom.ts";
+import { Fragment, h, memo, type JSX } from "../dom.ts";
 import type { Choice } from "../choice.ts";
 import { Words } from "../columns.tsx";
 import { grouped } from "../format.ts";
 import { actsTold, begin, Confirm, verbFor, verbLabel } from "./asking.tsx";
 import { Button } from "./parts.tsx";
-import type { LinesProps, View } from "./view.ts";
+import type { PartProps, View } from "./view.ts";
 
 type Grouping = NonNullable<Choice["groupBy"]>;
 
@@ -19,7 +19,7 @@ const GROUPINGS: readonly (readonly [Grouping, string])[] = [
 export const showAll = ({ ui }: View): void => ui.choose({ statuses: new Set(), query: "" });
 
 /** Finding jobs among many: what is shown, how it is put together, and what may be done with all of it. */
-export function Toolbar(props: LinesProps): JSX.Element {
+export const Toolbar = memo((props: PartProps): JSX.Element => {
   const { view, outline } = props;
   const { ui, bridge } = view;
   const { choice, asking } = ui.now;
@@ -64,10 +64,10 @@ export function Toolbar(props: LinesProps): JSX.Element {
       )}
     </div>
   );
-}
+});
 
 /** The verb that fits all that the filter leaves. */
-function Bulk({ view, outline }: LinesProps): JSX.Element | null {
+function Bulk({ view, outline }: PartProps): JSX.Element | null {
   const { acts, choice } = view.ui.now;
   const verb = verbFor(view, choice.statuses);
   if (!verb || !outline.shown) return null;
