@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -28,6 +29,10 @@ def add(repository: Repository, id_: str, **fields: Any) -> dict[str, Any]:
     body = repository.insert(given, None)
     assert body is not None
     return body
+
+
+def it_is(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
+    monkeypatch.setattr("jupyter_jobs.backend.repository.now", lambda: time)
 
 
 def bring_to(repository: Repository, id_: str, status: JobStatus) -> None:
@@ -237,6 +242,242 @@ def test_live_jobs_and_counts(repository: Repository) -> None:
 
     assert [job["id"] for job in repository.live()] == ["a", "c"]
     assert repository.counts() == {"QUEUED": 1, "FAILED": 1, "RUNNING": 1}
+
+
+def ids(page: tuple[list[dict[str, Any]], str | None]) -> list[str]:
+    return [job["id"] for job in page[0]]
+
+
+def test_pages_hold_one_name_or_one_tag(repository: Repository) -> None:
+    add(repository, "a", name="train", tags=["x", "y"], group="g")
+    add(repository, "b", name="clean", tags=["x"], group="g")
+    add(repository, "c", name="train", tags=["x"])
+    repository.update("b", {"status": "RUNNING"})
+
+    assert ids(repository.page(None, None, 9, None, name="train")) == ["c", "a"]
+    assert ids(repository.page("g", None, 9, None, name="train")) == ["a"]
+    assert ids(repository.page(None, None, 9, None, tag="x")) == ["c", "b", "a"]
+    assert ids(repository.page("g", "RUNNING", 9, None, tag="x", name="clean")) == ["b"]
+    assert ids(repository.page(None, None, 9, None, tag="z")) == []
+
+
+def test_pages_by_tag_go_on_where_the_last_one_ended(repository: Repository) -> None:
+    for number in range(3):
+        add(repository, f"j{number}", tags=["x"])
+
+    first, token = repository.page(None, None, 2, None, tag="x")
+    add(repository, "later", tags=["x"])
+    second, end = repository.page(None, None, 2, token, tag="x")
+
+    assert [job["id"] for job in (*first, *second)] == ["j2", "j1", "j0"]
+    assert end is None
+
+
+def test_pages_begin_at_a_time(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    for id_, hour in [("a", "04"), ("b", "05"), ("c", "06")]:
+        it_is(monkeypatch, f"2026-11-23T{hour}:00:00.000Z")
+        add(repository, id_, tags=["x"])
+
+    assert ids(repository.page(None, None, 9, None, since="2026-11-23T07:00:00+02:00")) == [
+        "c",
+        "b",
+    ]
+    assert ids(repository.page(None, None, 9, None, since="2026-11-23T05:30:00Z", tag="x")) == ["c"]
+    assert ids(repository.page(None, None, 9, None, since="2027-01-01T00:00:00Z")) == []
+    with pytest.raises(Refusal, match="ISO 8601"):
+        repository.page(None, None, 9, None, since="yesterday")
+
+
+def test_the_newest_job_of_a_group_has_the_key(repository: Repository) -> None:
+    add(repository, "a", key="k", group="g")
+    repository.insert({"id": "b", "key": "k", "group": "g"}, "{}", "print of b")
+    add(repository, "c", key="k")
+
+    found = repository.by_key("g", "k")
+
+    assert found == (repository.get("b"), "print of b")
+    assert repository.by_key(None, "k") == (repository.get("c"), None)
+    assert repository.by_key("g", "other") is None
+    assert repository.by_key("h", "k") is None
+
+
+def test_what_is_usual_is_told_by_those_of_the_name_that_succeeded(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert repository.usual("g", "train") is None
+
+    for seconds, status in [(2, "SUCCEEDED"), (4, "SUCCEEDED"), (59, "FAILED")]:
+        add(repository, f"{seconds}", name="train", group="g")
+        it_is(monkeypatch, "2026-11-23T05:00:00.000Z")
+        repository.update(f"{seconds}", {"status": "RUNNING"})
+        it_is(monkeypatch, f"2026-11-23T05:00:{seconds:02}.000Z")
+        repository.update(f"{seconds}", {"status": status})
+
+    assert repository.usual("g", "train") == {"count": 2, "median": 3, "p90": 4}
+    assert repository.usual(None, "train") is None
+    assert repository.usual("g", "clean") is None
+
+
+def test_what_is_usual_is_told_by_the_newest_fifty(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        add(repository, f"{number}", name="train")
+        it_is(monkeypatch, "2026-11-23T05:00:00.000Z")
+        repository.update(f"{number}", {"status": "RUNNING"})
+        it_is(monkeypatch, f"2026-11-23T05:00:{50 if number < 10 else 1:02}.000Z")
+        repository.update(f"{number}", {"status": "SUCCEEDED"})
+        repository.usual(None, "train")  # what was asked once is not told for ever
+
+    assert repository.usual(None, "train") == {"count": 50, "median": 1, "p90": 1}
+
+
+def test_a_failed_run_makes_a_job_wait_for_another(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it_is(monkeypatch, "2026-11-23T05:00:00.000Z")
+    add(repository, "a")
+    repository.update("a", {"status": "RUNNING", "progress": 0.5, "done": 1, "total": 2})
+    repository.set_process("a", 123, 456)
+    running = repository.get("a")
+    assert running is not None
+
+    waiting = repository.requeue("a", {"error": "ValueError: bad day"}, 12.5, "run 2 of 3 in 1 s")
+
+    history = json.loads(waiting["history"])
+    assert (waiting["status"], waiting["version"]) == ("QUEUED", running["version"] + 1)
+    assert (waiting["message"], waiting["finishedAt"]) == ("run 2 of 3 in 1 s", None)
+    assert [waiting[name] for name in ("startedAt", "progress", "done", "total", "metrics")] == [
+        None
+    ] * 5
+    assert history == [
+        {
+            "startedAt": running["startedAt"],
+            "finishedAt": waiting["updatedAt"],
+            "error": "ValueError: bad day",
+        }
+    ]
+    assert repository.get("a") == waiting
+    assert repository.process("a") is None
+    assert repository.turn("a") == (1, 12.5)
+
+    repository.update("a", {"status": "RUNNING"})
+    second = repository.requeue("a", {"error": "KeyError: 'day'"}, 13.5, "run 3 of 3 in 2 s")
+    assert [run["error"] for run in json.loads(second["history"])] == [
+        "ValueError: bad day",
+        "KeyError: 'day'",
+    ]
+
+
+@pytest.mark.parametrize("status", [s for s in JobStatus if s not in ("RUNNING", "QUEUED")])
+def test_only_what_runs_can_fail_and_wait(repository: Repository, status: JobStatus) -> None:
+    add(repository, "a")
+    bring_to(repository, "a", status)
+    before = repository.get("a")
+
+    with pytest.raises(Refusal, match="cannot become queued"):
+        repository.requeue("a", {}, 0.0, "")
+    assert repository.get("a") == before
+
+
+def add_and_fail(repository: Repository) -> None:
+    add(repository, "c", tags=["x"])
+    raise KeyError
+
+
+def test_a_transaction_is_all_or_nothing_and_told_at_its_end(repository: Repository) -> None:
+    told: list[tuple[str, str]] = []
+    repository.observe(lambda body: told.append((body["id"], body["status"])))
+
+    with repository.transaction():
+        add(repository, "a")
+        with repository.transaction():
+            add(repository, "b")
+        assert told == []
+    with pytest.raises(KeyError), repository.transaction():
+        add_and_fail(repository)
+    repository.update("a", {"status": "RUNNING"})
+
+    assert told == [("a", "QUEUED"), ("b", "QUEUED"), ("a", "RUNNING")]
+    assert repository.get("c") is None
+    assert ids(repository.page(None, None, 9, None, tag="x")) == []
+
+
+def test_what_was_refused_is_not_told(repository: Repository) -> None:
+    add(repository, "a")
+    repository.update("a", {"status": "FAILED"})
+    told: list[str] = []
+    repository.observe(lambda body: told.append(body["id"]))
+
+    assert repository.insert({"id": "a"}, None) is None
+    with pytest.raises(Refusal):
+        repository.update("a", {"status": "RUNNING"})
+
+    assert told == []
+
+
+def end(repository: Repository, monkeypatch: pytest.MonkeyPatch, *ids: str) -> None:
+    """End jobs at one o'clock, two o'clock, …"""
+    for hour, id_ in enumerate(ids, start=1):
+        it_is(monkeypatch, f"2026-11-23T{hour:02}:00:00.000Z")
+        repository.update(id_, {"status": "FAILED"})
+
+
+def test_what_ended_can_be_pruned_first_what_ended_first(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for id_ in ("live", "a", "b", "c"):
+        add(repository, id_, group="g" if id_ == "c" else None)
+    end(repository, monkeypatch, "b", "a", "c")
+
+    assert repository.prunable(None) == ["b", "a", "c"]
+    assert repository.prunable("2026-11-23T04:00:00+02:00") == ["b"]
+    assert repository.prunable(None, "g") == ["c"]
+    assert repository.prunable(None, limit=2) == ["b", "a"]
+
+
+def test_what_live_jobs_wait_for_is_kept_with_its_retries(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(repository, "a")
+    add(repository, "other")
+    end(repository, monkeypatch, "a", "other")
+    add(repository, "again", retryOf="a")
+    add(repository, "waits", after=["a"])
+    end(repository, monkeypatch, "again")
+
+    assert repository.prunable(None, limit=1) == ["other"]
+    assert repository.prunable(None) == ["other"]
+
+    repository.update("waits", {"status": "CANCELLED"})
+    assert set(repository.prunable(None)) == {"a", "again", "other", "waits"}
+
+
+def test_what_is_forgotten_is_gone_and_live_jobs_are_not(repository: Repository) -> None:
+    add(repository, "a", tags=["x"])
+    add(repository, "b", tags=["x"])
+    repository.update("a", {"status": "FAILED"})
+
+    assert repository.forget(["a", "b", "unknown"]) == 1
+
+    assert repository.get("a") is None
+    assert ids(repository.page(None, None, 9, None, tag="x")) == ["b"]
+    assert repository.insert({"id": "a"}, None) is not None
+
+
+def test_the_sizes_of_folders_are_known_once_they_were_measured(repository: Repository) -> None:
+    for id_ in ("live", "a", "b"):
+        add(repository, id_)
+    for id_ in ("a", "b"):
+        repository.update(id_, {"status": "FAILED"})
+    assert repository.unmeasured(9) == ["a", "b"]
+    assert repository.totals() == (2, 0)
+
+    repository.set_sizes({"a": 0, "b": 700})
+
+    assert repository.unmeasured(9) == []
+    assert repository.totals() == (2, 700)
+    assert repository.prunable(None, files=True) == ["b"]
 
 
 def test_the_process_of_a_job_is_remembered_without_a_new_version(repository: Repository) -> None:
