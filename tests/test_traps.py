@@ -246,7 +246,7 @@ TRAPS = {
         (
             "jobs/test_limits.py"
             "::test_a_submit_that_no_event_could_carry_is_refused_before_it_is_sent",
-            "backend/test_resolvers.py::test_too_large_an_update_names_size_and_limit",
+            "backend/test_mutations.py::test_too_large_an_update_names_size_and_limit",
             "backend/test_topics.py::test_an_event_over_the_limit_is_dropped_and_counted",
         ),
     ),

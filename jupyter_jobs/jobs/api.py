@@ -141,7 +141,7 @@ class JobApi:
         """Return document, variables, and whether it may be repeated."""
         if call.document is not None:
             return call.document, call.variables, call.idempotent
-        document = self.profile.document(call.operation)
+        document = self.profile.document(call.operation, call.variables)
         variables = self.profile.variables(call.operation, call.variables)
         return document, variables, call.idempotent and self._repeatable(call)
 

@@ -12,13 +12,19 @@ from jupyter_jobs.jobs.model import WIRE_NAMES
 
 __all__ = [
     "CANCEL_JOB",
+    "FIND_JOBS",
     "GET_JOB",
     "JOB_FIELDS",
+    "JOB_FILES",
     "JOB_LOGS",
+    "JOB_LOGS_SINCE",
+    "JOB_METRICS",
     "JOB_PAYLOAD",
+    "JOB_QUEUE",
     "JOB_RESULT",
     "LIST_JOBS",
     "ON_JOB_UPDATE",
+    "PRUNE_JOBS",
     "RETRY_JOB",
     "SUBMIT_JOB",
     "UPDATE_JOB",
@@ -43,13 +49,38 @@ LIST_JOBS = (
     "listJobs(group: $group, status: $status, limit: $limit, nextToken: $nextToken) "
     "{ items { ...JobFields } nextToken } } " + JOB_FIELDS
 )
+FIND_JOBS = (
+    "query FindJobs($group: String, $status: JobStatus, $name: String, $tag: String, $since: AWSDateTime, "
+    "$limit: Int, $nextToken: String) { listJobs(group: $group, status: $status, name: $name, tag: $tag, "
+    "since: $since, limit: $limit, nextToken: $nextToken) { items { ...JobFields } nextToken } } "
+    + JOB_FIELDS
+)
+"""`LIST_JOBS` with the filters that an API of an earlier schema has not."""
+
+_LOG_PAGE = "{ lines { seq time stream text } ended dropped }"
 JOB_LOGS = (
     "query JobLogs($id: ID!, $after: Int, $tail: Int, $limit: Int) { "
-    "jobLogs(id: $id, after: $after, tail: $tail, limit: $limit) "
-    "{ lines { seq time stream text } ended dropped } }"
+    f"jobLogs(id: $id, after: $after, tail: $tail, limit: $limit) {_LOG_PAGE} }}"
 )
-JOB_RESULT = "query JobResult($id: ID!) { jobResult(id: $id) { encoding data } }"
+JOB_LOGS_SINCE = (
+    "query JobLogsSince($id: ID!, $after: Int, $since: AWSDateTime, $tail: Int, $limit: Int) { "
+    f"jobLogs(id: $id, after: $after, since: $since, tail: $tail, limit: $limit) {_LOG_PAGE} }}"
+)
+"""`JOB_LOGS` with the filter that an API of an earlier schema has not."""
+
+JOB_METRICS = (
+    "query JobMetrics($id: ID!, $after: Int, $limit: Int) { "
+    "jobMetrics(id: $id, after: $after, limit: $limit) "
+    "{ points { seq time step values } ended dropped } }"
+)
+JOB_FILES = "query JobFiles($id: ID!) { jobFiles(id: $id) { name size modifiedAt path } }"
+JOB_QUEUE = "query JobQueue($id: ID!) { jobQueue(id: $id) { ahead seconds } }"
+JOB_RESULT = "query JobResult($id: ID!) { jobResult(id: $id) { encoding data path } }"
 JOB_PAYLOAD = "query JobPayload($id: ID!) { jobPayload(id: $id) }"
+PRUNE_JOBS = (
+    "mutation PruneJobs($before: AWSDateTime!, $group: String, $filesOnly: Boolean) "
+    "{ pruneJobs(before: $before, group: $group, filesOnly: $filesOnly) }"
+)
 
 # The variable stands for one filter only: an argument that is present and null would match null alone
 # (same page, "Passing null"), so a subscription names exactly the arguments that it filters by.

@@ -19,14 +19,14 @@ has not is then refused in a clear sentence:
     JobMonitor("https://…/graphql", auth=…, profile=profile)
 
 A document's variables have the names that they have in `operations`: `$input`, `$id`, `$group`, `$status`, `$limit`,
-`$nextToken`, `$after`, `$tail`. Its first field is the one whose value is the answer. A mutation must select, under no
+`$nextToken`, `$after`, `$tail`, `$since`, `$name`, `$tag`. Its first field is the one whose value is the answer. A mutation must select, under no
 alias, all that a subscription shall see: AppSync publishes no more than that.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,15 @@ __all__ = ["OPERATIONS", "PROFILES", "Profile", "find_profile", "root"]
 _ROOT = re.compile(r"\{\s*(\w+)")
 _VARIABLE = re.compile(r"\$(\w+)")
 _WIRE_NAMES = frozenset(WIRE_NAMES.values())
+_INTO_THE_REQUEST = "put what the job needs into the request itself"
+_NEEDED: Mapping[str, str] = {
+    "params": _INTO_THE_REQUEST,
+    "payload": _INTO_THE_REQUEST,
+    "key": "it cannot tell what was submitted before",
+    "after": "wait for the other jobs, then submit this one",
+    "rules": "it runs jobs by rules of its own",
+}
+"""Field of a submission that cannot be left out silently -> what to do where an API does not take it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +57,9 @@ class Profile:
     Attributes:
         name: What people call it.
         documents: Operation, by its name in this package's schema (`submitJob`, `getJob`, `listJobs`, `cancelJob`,
-            `retryJob`, `jobLogs`, `jobResult`, `jobPayload`), -> GraphQL. `submitJob` must be there; of the others, what the API has.
+            `retryJob`, `jobLogs`, `jobResult`, … all are in `OPERATIONS`), -> GraphQL. `submitJob` must be there; of the
+            others, what the API has.
+        wider: Operation -> the same with variables that not every API of the kind knows. It is sent when one of them is used.
         updates: "group" or "id" -> the subscription to all jobs of a group, or to one job. One suffices; the group's
             is preferred, for it serves all jobs at once.
         fields: Field of a job, by its name in this package's schema, -> the API's, where it has another name.
@@ -65,6 +76,7 @@ class Profile:
     name: str
     documents: Mapping[str, str]
     updates: Mapping[str, str]
+    wider: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, JobStatus] = field(default_factory=dict)
     priorities: Mapping[Priority, str] = field(default_factory=dict)
@@ -75,6 +87,7 @@ class Profile:
     def __post_init__(self) -> None:
         for what, given, known in (
             ("documents", self.documents, OPERATIONS),
+            ("wider", self.wider, self.documents),
             ("updates", self.updates, ("group", "id")),
             ("fields", self.fields, _WIRE_NAMES),
         ):
@@ -93,7 +106,11 @@ class Profile:
             raise ConfigurationError(
                 f"the profile {self.name!r} needs a document for submitJob, and a subscription in updates"
             )
-        for document in (*self.documents.values(), *self.updates.values()):
+        for document in (
+            *self.documents.values(),
+            *self.wider.values(),
+            *self.updates.values(),
+        ):
             if _ROOT.search(document) is None:
                 raise ConfigurationError(
                     f"the profile {self.name!r} has a document that selects nothing: {document[:80]!r}"
@@ -121,18 +138,18 @@ class Profile:
     def input(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a `SubmitJobInput` of this package's schema as the API's own.
 
-        What only helps people here is left out where the API does not take it: id, name, group, kind, tags,
+        What only helps people here is left out where the API does not take it: id, name, group, kind, tags, batch,
         submittedFrom.
 
         Raises:
             NotSupported: It holds what the work needs and the API does not take.
         """
         if self.inputs is not None:
-            if lost := sorted(set(body) & {"params", "payload"} - set(self.inputs)):
-                raise NotSupported(
-                    f"this API's submitJob takes no {lost[0]}, only {' and '.join(self.inputs)}; "
-                    "put what the job needs into the request itself"
-                )
+            for name, instead in _NEEDED.items():
+                if name in body and name not in self.inputs:
+                    raise NotSupported(
+                        f"this API's submitJob takes no {name}, only {' and '.join(self.inputs)}; {instead}"
+                    )
             body = {name: body[name] for name in self.inputs if name in body}
         if "priority" in body:
             body = {**body, "priority": self.priorities.get(body["priority"], body["priority"])}
@@ -149,18 +166,24 @@ class Profile:
             given["input"] = self.input(given["input"])
         if given.get("status") in (words := {ours: word for word, ours in self.statuses.items()}):
             given["status"] = words[given["status"]]
-        declared = _VARIABLE.findall(self.document(operation))
+        declared = _VARIABLE.findall(self.document(operation, given))
         return {name: value for name, value in given.items() if name in declared}
 
-    def document(self, operation: str) -> str:
+    def document(self, operation: str, variables: Container[str] = ()) -> str:
         """Return the GraphQL of an operation.
+
+        Args:
+            operation: Its name in this package's schema.
+            variables: What it is to be given; the wider document is chosen when it is needed for one of them.
 
         Raises:
             NotSupported: The API has none.
         """
         if operation not in self.documents:
             raise NotSupported(f"this API has no {operation}: {OPERATIONS[operation]}")
-        return self.documents[operation]
+        plain, wider = self.documents[operation], self.wider.get(operation, "")
+        more = set(_VARIABLE.findall(wider)) - set(_VARIABLE.findall(plain))
+        return wider if any(name in variables for name in more) else plain
 
 
 def root(document: str) -> str:
@@ -196,6 +219,10 @@ OPERATIONS: Mapping[str, str] = {
     "jobLogs": "what jobs print cannot be read",
     "jobResult": "only results that come with the job can be had",
     "jobPayload": "what a job was submitted with cannot be had back",
+    "jobMetrics": "of what jobs measure only the last values can be had, where they come with the job",
+    "jobFiles": "what jobs leave in their folders stays there",
+    "jobQueue": "how many jobs are ahead of one is not known",
+    "pruneJobs": "it keeps its jobs as long as it thinks right",
 }
 """Operation -> what an API without it cannot do."""
 
@@ -211,7 +238,12 @@ PROFILES: Mapping[str, Profile] = {
             "jobLogs": operations.JOB_LOGS,
             "jobResult": operations.JOB_RESULT,
             "jobPayload": operations.JOB_PAYLOAD,
+            "jobMetrics": operations.JOB_METRICS,
+            "jobFiles": operations.JOB_FILES,
+            "jobQueue": operations.JOB_QUEUE,
+            "pruneJobs": operations.PRUNE_JOBS,
         },
+        wider={"listJobs": operations.FIND_JOBS, "jobLogs": operations.JOB_LOGS_SINCE},
         updates=operations.ON_JOB_UPDATE,
     ),
     "seed": Profile(

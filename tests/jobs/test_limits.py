@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 import pytest
 
 from jupyter_jobs.errors import InvalidJob
 from jupyter_jobs.jobs.limits import (
+    AFTER_LIMIT,
     EVENT_LIMIT,
     EVENT_ROOM,
+    KEY_LIMIT,
     PARAMS_LIMIT,
     TAG_LIMIT,
     TAGS_LIMIT,
+    check_after,
     check_event,
+    check_key,
+    check_rules,
     check_tags,
     event_size,
     json_text,
@@ -99,3 +105,77 @@ def test_a_value_that_contains_itself_is_no_json() -> None:
 
     with pytest.raises(InvalidJob, match="params must be JSON"):
         json_text(endless, "params", 10)
+
+
+def test_a_key_is_kept_without_the_blanks_around_it() -> None:
+    assert check_key(" sweep-1 ") == "sweep-1"
+    assert check_key("x" * KEY_LIMIT) == "x" * KEY_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        (" ", "key= takes a non-empty string, not ' '"),
+        (7, "key= takes a non-empty string, not 7"),
+        ("x" * (KEY_LIMIT + 1), "at most 200 characters, and 'xxxxxxxxxxxxxxxxxxxx'… has 201"),
+    ],
+)
+def test_a_key_that_cannot_be_says_what_may(key: Any, says: str) -> None:
+    with pytest.raises(InvalidJob, match=says):
+        check_key(key)
+
+
+def test_a_job_waits_for_each_other_once() -> None:
+    assert check_after(iter(["b", "a", "b"])) == ["b", "a"]
+    assert len(check_after([str(n) for n in range(AFTER_LIMIT)])) == AFTER_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        ("a", r"after= takes a list: write after=\['a'\]"),
+        (7, "takes jobs or their ids, not 7"),
+        ([{}], "takes jobs or their ids, not {}"),
+        ([str(n) for n in range(AFTER_LIMIT + 1)], "at most 5,000 others, and these are 5,001"),
+    ],
+)
+def test_what_a_job_cannot_wait_for_is_said(ids: Any, says: str) -> None:
+    with pytest.raises(InvalidJob, match=says):
+        check_after(ids)
+
+
+def test_the_most_that_a_job_waits_for_fits_its_events() -> None:
+    ids = [str(uuid.UUID(int=n)) for n in range(AFTER_LIMIT)]
+
+    check_event({"after": ids})
+
+
+def test_rules_are_those_that_are_set() -> None:
+    rules = {"timeout": 0.5, "queueTimeout": 60, "retries": 0, "backoff": 0, "cpus": 1}
+
+    assert check_rules({**rules, "timeout": None}) == {
+        name: value for name, value in rules.items() if name != "timeout"
+    }
+    assert check_rules(rules) == rules
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ([], "rules are an object of timeout, queueTimeout, retries, backoff, cpus, not"),
+        ({"time_out": 3}, "there is no rule 'time_out'; there are timeout, queueTimeout"),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0, not 0"),
+        ({"timeout": -1}, "above 0, not -1"),
+        ({"timeout": "60"}, "above 0, not '60'"),
+        ({"timeout": True}, "above 0, not True"),
+        ({"queueTimeout": float("inf")}, "queueTimeout must be a number of seconds above 0"),
+        ({"retries": -1}, "retries must be a whole number from 0 to 100, not -1"),
+        ({"retries": 1.5}, "from 0 to 100, not 1.5"),
+        ({"retries": 101}, "from 0 to 100, not 101"),
+        ({"backoff": -0.1}, "backoff must be a number of seconds, 0 or more"),
+        ({"cpus": 0}, "cpus must be a whole number from 1 on, not 0"),
+    ],
+)
+def test_rules_that_cannot_be_say_what_may(rules: Any, says: str) -> None:
+    with pytest.raises(InvalidJob, match=says):
+        check_rules(rules)

@@ -50,6 +50,7 @@ def test_what_one_subscription_serves_is_the_group_where_there_is_one() -> None:
     ("changes", "message"),
     [
         ({"documents": {**SEED.documents, "cancel": "mutation { a }"}}, "'cancel' in documents"),
+        ({"wider": {"cancelJob": "mutation { a }"}}, "'cancelJob' in wider"),
         ({"updates": {"user": "subscription { a }"}}, "'user' in updates"),
         ({"fields": {"state": "status"}}, "'state' in fields"),
         ({"documents": {}}, "needs a document for submitJob"),
@@ -69,6 +70,58 @@ def test_the_words_of_the_seed_are_all_known() -> None:
         *("PENDING", "PROCESSING", "IN_PROGRESS", "COMPLETE", "COMPLETED", "FAILED", "ERROR")
     }
     assert set(SEED.statuses.values()) <= set(JobStatus)
+
+
+@pytest.mark.parametrize(
+    ("operation", "new"),
+    [("listJobs", {"name": "n"}), ("listJobs", {"tag": "t"}), ("jobLogs", {"since": "2026"})],
+)
+def test_what_an_earlier_schema_lacks_is_sent_only_when_it_is_used(
+    operation: str, new: dict[str, str]
+) -> None:
+    ours, known = PROFILES["jupyter_jobs"], {"id": "a", "group": "g", "limit": 1}
+
+    plain, wider = ours.document(operation, known), ours.document(operation, {**known, **new})
+
+    assert plain == ours.documents[operation]
+    assert wider == ours.wider[operation]
+    assert root(plain) == root(wider)
+    assert not set(ours.variables(operation, known)) & {"name", "tag", "since"}
+    assert new.items() <= ours.variables(operation, {**known, **new}).items()
+
+
+def test_a_filter_that_no_document_declares_is_left_to_the_client() -> None:
+    plain = dataclasses.replace(PROFILES["jupyter_jobs"], wider={})
+
+    assert plain.document("listJobs", {"name": "n"}) == plain.documents["listJobs"]
+    assert plain.variables("listJobs", {"name": "n", "limit": 3}) == {"limit": 3}
+
+
+@pytest.mark.parametrize(
+    ("lost", "advice"),
+    [
+        ({"params": "1"}, "put what the job needs into the request itself"),
+        ({"payload": "{}"}, "put what the job needs into the request itself"),
+        ({"key": "k"}, "it cannot tell what was submitted before"),
+        ({"after": ["a"]}, "wait for the other jobs"),
+        ({"rules": "{}"}, "it runs jobs by rules of its own"),
+    ],
+)
+def test_what_the_work_needs_and_an_api_does_not_take_is_refused(
+    lost: dict[str, Any], advice: str
+) -> None:
+    (field,) = lost
+
+    with pytest.raises(
+        NotSupported, match=f"takes no {field}, only request and priority; {advice}"
+    ):
+        SEED.input({"request": "r", **lost})
+
+
+def test_what_only_helps_people_is_left_out_where_an_api_does_not_take_it() -> None:
+    given = {"request": "r", "batch": "b", "tags": ["t"], "name": "n", "priority": "LOW"}
+
+    assert SEED.input(given) == {"request": "r", "priority": "LOW"}
 
 
 def test_every_operation_is_known_to_be_missed() -> None:
