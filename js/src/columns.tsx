@@ -1,7 +1,7 @@
 /** The columns of the list. A new one is an entry of `COLUMNS` and a track of the grid in `style/list.css`. */
 
 import type { SortKey } from "./choice.ts";
-import { Fragment, h, type JSX } from "./dom.ts";
+import { Fragment, h, memo, type JSX } from "./dom.ts";
 import * as format from "./format.ts";
 import { StateIcon, STATES } from "./states.tsx";
 import type { Row } from "./types.ts";
@@ -9,6 +9,8 @@ import type { ActState } from "./ui_state.ts";
 
 export interface CellProps {
   row: Row;
+  /** What to call it, in one line. */
+  what: string;
   /** The kernel's clock, to the second; 0 for a job that is over. */
   now: number;
   /** Whether the row may be old: nothing is estimated from it. */
@@ -32,17 +34,21 @@ export const COLUMNS: readonly Column[] = [
 
 function StateCell({ row }: CellProps): JSX.Element {
   const part = format.fraction(row);
-  return <StateIcon status={row.status} alone part={part} pulse={part === null} />;
+  const whole = part && Math.round(part * 100) / 100; // finer than can be seen
+  return <StateIcon status={row.status} alone part={whole} pulse={part === null} />;
 }
 
-function NameCell({ row }: CellProps): JSX.Element {
-  const name = format.oneLine(format.label(row));
-  const { attempt, tags } = row;
+function NameCell({ row: { attempt, tags }, what }: CellProps): JSX.Element {
+  return <Name {...{ attempt, tags, what }} />;
+}
+
+// Drawn again only when it changes, which a job's steps do not.
+const Name = memo(({ attempt, tags, what }: Pick<Row, "attempt" | "tags"> & { what: string }) => {
   const told = [...((attempt ?? 1) > 1 ? [`attempt ${attempt}`] : []), ...(tags ?? [])];
   return (
     <>
-      <span class="jj-name" title={name}>
-        {name}
+      <span class="jj-name" title={what}>
+        {what}
       </span>
       {told.map((tag) => (
         <span key={tag} class="jj-tag">
@@ -51,7 +57,7 @@ function NameCell({ row }: CellProps): JSX.Element {
       ))}
     </>
   );
-}
+});
 
 const DONE = { cancel: "cancelled", retry: "retried" };
 const DOING = { cancel: "cancelling", retry: "retrying" };
@@ -106,10 +112,10 @@ function Progress(props: CellProps & { message: string }): JSX.Element {
   const spoken = [counted.replace("/", " of "), timeLeft(props).replace("~", "about ")];
   return (
     <>
-      <Bar {...{ part, counted, spoken }} what={format.label(row)}>
+      <Bar {...{ part, counted, spoken }} what={props.what}>
         <span
           class="jj-fill"
-          style={{ transform: `translateX(${(part * 100 - 100).toFixed(2)}%)` }}
+          style={{ transform: `translateX(${(part * 100 - 100).toFixed(1)}%)` }}
         />
       </Bar>
       <Words text={message} />
@@ -139,7 +145,7 @@ export function Bar(props: {
         {props.children}
       </span>
       <span class="jj-numbers" aria-hidden="true">
-        <span class="jj-percent">{share}%</span>
+        <span class="jj-percent">{`${share}%`}</span>
         <span class="jj-steps">{props.counted}</span>
       </span>
     </>

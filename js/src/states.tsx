@@ -3,7 +3,7 @@
  * what a reader may do about it.
  */
 
-import { h, type ComponentChildren, type JSX } from "./dom.ts";
+import { h, memo, type ComponentChildren, type JSX } from "./dom.ts";
 import type { Status, Verb } from "./types.ts";
 
 interface Look {
@@ -64,34 +64,36 @@ export function Icon(props: {
 }
 
 /** A state's shape in its colour; `part` fills the ring of a running job. */
-export function StateIcon(props: {
-  status: Status;
-  /** Whether no words beside it name the state. */
-  alone?: boolean;
-  part?: number | null;
-  pulse?: boolean;
-}): JSX.Element {
-  const { status, alone, part, pulse } = props;
-  const { token, base, path, word } = STATES[status];
-  const runs = status === "RUNNING";
-  return (
-    <Icon kind={pulse && runs ? `${token} jj-pulse` : token} says={alone ? word : undefined}>
-      {[
-        base && <circle class={base} cx="8" cy="8" r={base === "jj-disc" ? 7 : 6.25} />,
-        // A circle of radius 2 drawn 4 wide is a pie; its dash is the slice, from twelve o'clock onwards.
-        runs && (
-          <circle
-            class="jj-pie"
-            cx="8"
-            cy="8"
-            r="2"
-            pathLength="100"
-            stroke-dasharray={`${((part ?? 0.25) * 100).toFixed(1)} 100`}
-            transform="rotate(-90 8 8)"
-          />
-        ),
-        path && <path class={base === "jj-disc" ? "jj-cut" : ""} d={path} />,
-      ]}
-    </Icon>
-  );
-}
+export const StateIcon = memo(
+  (props: {
+    status: Status;
+    /** Whether no words beside it name the state. */
+    alone?: boolean;
+    part?: number | null;
+    pulse?: boolean;
+  }): JSX.Element => {
+    const { status, alone, part, pulse } = props;
+    const { token, base, path, word } = STATES[status];
+    const runs = status === "RUNNING";
+    return (
+      <Icon kind={pulse && runs ? `${token} jj-pulse` : token} says={alone ? word : undefined}>
+        {[
+          base && <circle class={base} cx="8" cy="8" r={base === "jj-disc" ? 7 : 6.25} />,
+          // A circle of radius 2 drawn 4 wide is a pie; its dash is the slice, from twelve o'clock onwards.
+          runs && (
+            <circle
+              class="jj-pie"
+              cx="8"
+              cy="8"
+              r="2"
+              pathLength="100"
+              stroke-dasharray={`${(part ?? 0.25) * 100} 100`}
+              transform="rotate(-90 8 8)"
+            />
+          ),
+          path && <path class={base === "jj-disc" ? "jj-cut" : ""} d={path} />,
+        ]}
+      </Icon>
+    );
+  },
+);

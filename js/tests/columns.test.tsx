@@ -9,7 +9,11 @@ import { rowOf } from "./rows.ts";
 function textOf(key: string, row: Partial<Row>, more: Partial<CellProps> = {}): string {
   const Cell = COLUMNS.find((column) => column.key === key)?.Cell as (props: CellProps) => never;
   const el = document.createElement("div");
-  render(<Cell row={rowOf(row)} now={0} frozen={false} act={undefined} {...more} />, el);
+  const what = row.name ?? "";
+  render(
+    <Cell row={rowOf(row)} what={what} now={0} frozen={false} act={undefined} {...more} />,
+    el,
+  );
   return el.textContent ?? "";
 }
 

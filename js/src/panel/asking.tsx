@@ -3,6 +3,7 @@
 import { Fragment, h, type JSX } from "../dom.ts";
 import { actWords } from "../columns.tsx";
 import { grouped } from "../format.ts";
+import type { Group } from "../outline.ts";
 import { STATES } from "../states.tsx";
 import type { Row, Status, Verb } from "../types.ts";
 import type { ActState } from "../ui_state.ts";
@@ -33,6 +34,12 @@ export function begin({ bridge, ui }: View, verb: Verb, ids: string[], key: stri
   if (verb === "retry") bridge.act(ui, verb, ids);
   else ui.set({ asking: { key, verb, ids } });
 }
+
+/** The job, or those of a group that the verb is for. */
+export const idsFor = ({ bridge: { store } }: View, of: string | Group, verb: Verb): string[] =>
+  typeof of === "string"
+    ? [of]
+    : of.ids().filter((id) => STATES[store.get(id)?.status ?? "CANCELLING"].verb === verb);
 
 /** What buttons say. */
 export const WORDS = { cancel: "Cancel", retry: "Retry" };

@@ -21,10 +21,6 @@ export function toggleGroup({ ui }: View, { key, kind }: Group): void {
   if (folds ? ui.now.open === key : kind === "failure") ui.set({ open: folds ? null : key });
 }
 
-/** The jobs of a group that the verb is for. */
-export const idsFor = ({ bridge: { store } }: View, group: Group, verb: Verb): string[] =>
-  group.ids().filter((id) => STATES[store.get(id)?.status ?? "CANCELLING"].verb === verb);
-
 export const verbsOf = (view: View, { counts }: Group): Verb[] =>
   (["cancel", "retry"] as const).filter(
     (verb) =>
@@ -106,10 +102,10 @@ export const GroupView = memo((props: GroupProps): JSX.Element => {
       kind={isFailure ? " jj-group jj-failure" : " jj-group"}
       level={1}
       expanded={!props.fold}
+      of={group}
       what={title}
       cells={[["state", <StateIcon status={status} alone part={group.progress} />], ...cells]}
       verbs={isFailure ? [] : verbsOf(view, group)}
-      idsFor={(verb) => idsFor(view, group, verb)}
       press={() => toggleGroup(view, group)}
       below={isFailure && open && <FailureCard group={group} view={view} />}
     />

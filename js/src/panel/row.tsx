@@ -1,8 +1,9 @@
 import { Fragment, h, memo, type ComponentChildren, type JSX } from "../dom.ts";
 import { COLUMNS, type CellProps } from "../columns.tsx";
 import { label, oneLine } from "../format.ts";
+import type { Group } from "../outline.ts";
 import type { Verb } from "../types.ts";
-import { begin, Confirm, WORDS } from "./asking.tsx";
+import { begin, Confirm, idsFor, WORDS } from "./asking.tsx";
 import { Drawer } from "./drawer.tsx";
 import { Chevron, Glyph } from "./parts.tsx";
 import type { View } from "./view.ts";
@@ -26,27 +27,66 @@ const MARKS: Readonly<Record<Verb, string>> = {
   retry: "M12.6 9.3A4.8 4.8 0 1 1 11.6 4.8L13 6.2M13 2.9v3.3H9.7",
 };
 
+/** What can be done about a line. Drawn again only when that changes, as the next one. */
+const Act = memo((props: Omit<LineProps, "index" | "open" | "asking"> & ActProps): JSX.Element => {
+  const { view, id, tabIndex, verb, of, what } = props;
+  return (
+    <Glyph
+      path={MARKS[verb]}
+      tabIndex={tabIndex}
+      title={WORDS[verb]}
+      of={what}
+      does={() => begin(view, verb, idsFor(view, of, verb), id)}
+    />
+  );
+});
+
+interface ActProps {
+  verb: Verb;
+  /** The job, or the group. */
+  of: string | Group;
+  /** What the question and the buttons are about. */
+  what: string;
+}
+
+/** The button that opens what stands below a line. */
+const Opener = memo(
+  ({
+    view,
+    id,
+    open,
+    tabIndex,
+    what,
+  }: Pick<LineProps & ActProps, "view" | "id" | "open" | "tabIndex" | "what">) => (
+    <Chevron
+      open={open}
+      tabIndex={tabIndex}
+      title="Details"
+      of={`of ${what}`}
+      does={() => view.ui.toggleOpen(id)}
+    />
+  ),
+);
+
 /** The frame of a line: its place in the grid, its cells, what can be done, and what stands below it. */
 export function Line(
-  props: LineProps & {
-    kind: string;
-    level: number;
-    expanded: boolean;
-    /** What the question and the buttons are about. */
-    what: string;
-    cells: [string, ComponentChildren][];
-    verbs: Verb[];
-    idsFor(verb: Verb): string[];
-    press(): void;
-    below: ComponentChildren;
-    children?: ComponentChildren;
-  },
+  props: LineProps &
+    Omit<ActProps, "verb"> & {
+      kind: string;
+      level: number;
+      expanded: boolean;
+      cells: [string, ComponentChildren][];
+      verbs: Verb[];
+      press(): void;
+      below: ComponentChildren;
+    },
 ): JSX.Element {
-  const { view, id, asking, level, tabIndex, what, press } = props;
+  const { view, id, of, asking, level, open, tabIndex, what, press } = props;
   const { ui } = view;
+  const common = { view, id, tabIndex, what };
   return (
     <div
-      class={props.open ? "jj-row jj-open" : "jj-row"}
+      class={open ? "jj-row jj-open" : "jj-row"}
       role="row"
       data-key={id}
       aria-rowindex={props.index}
@@ -67,16 +107,9 @@ export function Line(
           ) : (
             <>
               {props.verbs.map((verb) => (
-                <Glyph
-                  key={verb}
-                  path={MARKS[verb]}
-                  tabIndex={tabIndex}
-                  title={WORDS[verb]}
-                  of={what}
-                  does={() => begin(view, verb, props.idsFor(verb), id)}
-                />
+                <Act key={verb} {...common} verb={verb} of={of} />
               ))}
-              {props.children}
+              {typeof of === "string" && <Opener {...common} open={open} />}
             </>
           )}
         </div>
@@ -86,7 +119,7 @@ export function Line(
   );
 }
 
-export interface RowProps extends CellProps, LineProps {
+export interface RowProps extends Omit<CellProps, "what">, LineProps {
   level: number;
   verb: Verb | null;
 }
@@ -95,26 +128,17 @@ export interface RowProps extends CellProps, LineProps {
 export const RowView = memo((props: RowProps): JSX.Element => {
   const { id, row, view, open, verb } = props;
   const what = oneLine(label(row));
-  const press = (): void => view.ui.toggleOpen(id);
   return (
     <Line
       {...props}
       kind=""
       expanded={open}
+      of={row.id}
       what={what}
-      cells={COLUMNS.map(({ key, Cell }) => [key, <Cell {...props} />])}
+      cells={COLUMNS.map(({ key, Cell }) => [key, <Cell {...props} what={what} />])}
       verbs={verb ? [verb] : []}
-      idsFor={() => [row.id]}
-      press={press}
+      press={() => view.ui.toggleOpen(id)}
       below={open && <Drawer row={row} view={view} />}
-    >
-      <Chevron
-        open={open}
-        tabIndex={props.tabIndex}
-        title="Details"
-        of={`of ${what}`}
-        does={press}
-      />
-    </Line>
+    />
   );
 });
