@@ -10,6 +10,7 @@
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { transform } from "esbuild";
 import { minify } from "terser";
 
 /**
@@ -20,11 +21,11 @@ import { minify } from "terser";
 export async function shorten(folder, sources, keepsClasses = false) {
   const [js, css] = [join(folder, "widget.js"), join(folder, "widget.css")];
   const [code, styles] = await Promise.all([readFile(js, "utf8"), readFile(css, "utf8")]);
-  const { code: short } = await minify(code, {
+  const { code: own } = await minify(arrows((await transform(code)).code), {
     module: true,
     ecma: 2022,
     compress: {
-      passes: 3,
+      passes: 8,
       unsafe: true,
       ecma: 2022,
       unsafe_arrows: true,
@@ -32,7 +33,13 @@ export async function shorten(folder, sources, keepsClasses = false) {
       keep_fargs: false,
       hoist_funs: true,
     },
-    mangle: { properties: { regex: await ownNames(code, sources) } },
+    mangle: { properties: { regex: await ownNames(code, sources), reserved: ["on"] } },
+  });
+  const regex = anyOf([...SHARED, ...attributes(await readFile(join(sources, "dom.ts"), "utf8"))]);
+  const { code: short } = await minify(own, {
+    module: true,
+    compress: false,
+    mangle: { properties: { regex, builtins: true, reserved: ["on"] } },
   });
   const rename = keepsClasses ? (part) => part : classNames(short + styles);
   await Promise.all([writeFile(js, rename(short)), writeFile(css, rename(tight(styles)))]);
@@ -40,6 +47,26 @@ export async function shorten(folder, sources, keepsClasses = false) {
 
 // esbuild leaves the spaces of variables' values, of alternatives and of comparisons.
 const tight = (styles) => styles.replace(/ ?([:,/]|[<>]=?) /g, "$1");
+
+// Names that the DOM has too, but that only the panel's own objects are asked for.
+const SHARED = [
+  ...["collapsed", "count", "expanded", "groupBy", "items", "open", "outline", "phase", "query"],
+  ...["store", "view", "weight"],
+];
+
+// A function at the left edge of what esbuild writes when it has room, and its body.
+const functionsAt = (edge) =>
+  new RegExp(`^${edge}(async )?function ([\\w$]+)\\(([^]*?)\\) \\{\\n([^]*?)^${edge}\\}\\n`, "gm");
+
+/** Functions as constants, before all else as they are known before all else; none asks for `this`. */
+function arrows(code, edge = "") {
+  const constants = [];
+  const rest = code.replace(functionsAt(edge), (_, async = "", name, params, body) => {
+    constants.push(`const ${name} = ${async}(${params}) => {\n${arrows(body, `${edge}  `)}};\n`);
+    return "";
+  });
+  return constants.join("") + rest;
+}
 
 const BLOCK = /\b(?:interface|class) [^{]*\{\n([^]*?)^\}|[:&] (\{\n[^]*?\n {2,}\})/gm;
 const MEMBER = /^ +(?:declare |readonly |get )*([a-z]\w{2,})\??[:(<]/gm;
@@ -61,8 +88,13 @@ async function ownNames(code, sources) {
     foreign.push(...all(tags(text), /(\w+)=/g));
   }
   for (const name of [...foreign, ...all(code, STRING)]) names.delete(name);
-  return new RegExp(`^(?:${[...names].join("|")})$`);
+  return anyOf([...names]);
 }
+
+const anyOf = (names) => new RegExp(`^(?:${names.join("|")})$`);
+
+/** The keys of the table of attributes. */
+const attributes = (source) => all(/ATTRIBUTES[^]*?\{([^]*?)\}/.exec(source)[1], /"?([\w-]+)"?:/g);
 
 /** The tags of the DOM's elements, without the code in their braces. */
 function tags(text) {
@@ -88,7 +120,7 @@ function classNames(text) {
   );
   // A variable of the panel is inherited by the panel alone: it needs no prefix.
   const short = new Map(
-    names.map((name, index) => [name, name[0] === "-" ? `--${index.toString(36)}` : `j${index}`]),
+    names.map((name, index) => [name, `${name[0] === "-" ? "--" : "j"}${index.toString(36)}`]),
   );
   return (part) => part.replace(CLASS, (name) => short.get(name) + (name.endsWith("-") ? "-" : ""));
 }

@@ -252,14 +252,23 @@ function setProps(node: Live, props: Props, before: Props): void {
   }
 }
 
+// The attributes that are said most often: a bundle may have shorter keys for them.
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  class: "class",
+  role: "role",
+  tabIndex: "tabindex",
+  "aria-label": "aria-label",
+};
+
 function setProp(node: Live, name: string, value: any, before: any): void {
+  const attribute = ATTRIBUTES[name] ?? name;
   const isWord = name[4] === "-"; // aria-, data-: "false" is said
   if (name === "children") return;
   if (name === "value") node[name] = value ?? "";
   else if (typeof (value ?? before) === "object") setStyle(node.style, value, before);
   else if (name.startsWith("on")) listen(node, name, value);
-  else if (value == null || (value === false && !isWord)) node.removeAttribute(name);
-  else node.setAttribute(name, value === true && !isWord ? "" : value);
+  else if (value == null || (value === false && !isWord)) node.removeAttribute(attribute);
+  else node.setAttribute(attribute, value === true && !isWord ? "" : value);
 }
 
 function setStyle(style: CSSStyleDeclaration & Props, value: Props | null, before: Props): void {
