@@ -50,8 +50,9 @@ const tight = (styles) => styles.replace(/ ?([:,/]|[<>]=?) /g, "$1");
 
 // Names that the DOM has too, but that only the panel's own objects are asked for.
 const SHARED = [
-  ...["collapsed", "count", "expanded", "groupBy", "items", "open", "outline", "phase", "query"],
-  ...["store", "view", "weight"],
+  ...["cells", "collapsed", "count", "counted", "expanded", "finished", "first", "groupBy", "heads"],
+  ...["isTrying", "items", "level", "open", "outline", "part", "path", "phase", "pulse", "query"],
+  ...["start", "store", "token", "trouble", "view", "weight"],
 ];
 
 // A function at the left edge of what esbuild writes when it has room, and its body.

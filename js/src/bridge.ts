@@ -16,7 +16,7 @@ import { act } from "./acts.ts";
 import { Changes } from "./changes.ts";
 import { followingOf, type Following } from "./following.ts";
 import type { Kernel } from "./presence.ts";
-import { JobStore } from "./store.ts";
+import { storeOf, type JobStore } from "./store.ts";
 import type { Ability, Action, Connection, FromKernel, Summary, ToKernel, Verb } from "./types.ts";
 import type { UiState } from "./ui_state.ts";
 import { decode } from "./wire.ts";
@@ -107,7 +107,7 @@ export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
   let farewell: ReturnType<typeof setTimeout> | undefined;
 
   const bridge: { -readonly [Key in keyof Bridge]: Bridge[Key] } = {
-    store: new JobStore(),
+    store: storeOf(),
     changes: new Changes(),
     kernel: "waiting",
     connection: UNKNOWN,

@@ -2,14 +2,16 @@
 
 import type { Row, Status } from "./types.ts";
 
-const LIVE: ReadonlySet<Status> = new Set(["QUEUED", "RUNNING", "CANCELLING"]);
-const FAILURES: ReadonlySet<Status> = new Set(["FAILED", "TIMED_OUT", "LOST"]);
+const FAILURES: readonly Status[] = ["FAILED", "TIMED_OUT", "LOST"];
+const LIVE: readonly Status[] = ["RUNNING", "CANCELLING", "QUEUED"];
+/** Trouble first, then what moves, then what waits, then what is over. */
+export const STATUSES: readonly Status[] = [...FAILURES, ...LIVE, "SUCCEEDED", "CANCELLED"];
 
 /** Whether the job can still change. */
-export const isLive = (status: Status): boolean => LIVE.has(status);
+export const isLive = (status: Status): boolean => LIVE.includes(status);
 
 /** Whether the job ended unasked and not well. */
-export const isFailure = (status: Status): boolean => FAILURES.has(status);
+export const isFailure = (status: Status): boolean => FAILURES.includes(status);
 
 /** What to call a job: its name, else its request, else its id. */
 export const label = (row: Pick<Row, "id" | "name" | "request">): string =>

@@ -1,28 +1,17 @@
 /** Which job stands where in the list, and which rows of a long list are drawn. Pure. */
 
 import type { SortKey } from "./choice.ts";
-import { fraction, isLive } from "./format.ts";
-import type { Priority, Row, Status } from "./types.ts";
+import { fraction, isFailure, isLive, STATUSES } from "./format.ts";
+import type { Priority, Row } from "./types.ts";
 
-// Newest trouble on top, then what moves, then what waits, then what is over.
-const RANK: Readonly<Record<Status, number>> = {
-  FAILED: 0,
-  TIMED_OUT: 0,
-  LOST: 0,
-  RUNNING: 1,
-  CANCELLING: 2,
-  QUEUED: 3,
-  SUCCEEDED: 4,
-  CANCELLED: 4,
-};
 const URGENCY: Readonly<Record<Priority, number>> = { HIGH: 0, MEDIUM: 1, LOW: 2 };
 
 const SPAN = 2 ** 42; // milliseconds: until the year 2109
 
-/** Where a row stands when trouble is first, as a number: the rows with small ones come first. */
+/** Where a row stands when trouble is first, the newest on top, as a number: the rows with small ones come first. */
 export function rankOf(row: Row): number {
   const { status, priority, createdAt, startedAt, finishedAt } = row;
-  const rank = RANK[status] * 4;
+  const rank = 4 * (isFailure(status) ? 0 : isLive(status) ? STATUSES.indexOf(status) : 9);
   if (status === "QUEUED") return (rank + URGENCY[priority ?? "MEDIUM"]) * SPAN + (createdAt ?? 0);
   if (isLive(status)) return rank * SPAN + (startedAt ?? createdAt ?? 0);
   return (rank + 1) * SPAN - (finishedAt ?? createdAt ?? 0);
@@ -34,11 +23,9 @@ export const compareRows = (a: Row, b: Row): number =>
 
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const STATES = Object.keys(RANK);
-
 /** What a sorted column puts first, as a number: states as in the header, the least progress, the shortest time. */
 export const RANKS: Readonly<Record<SortKey, (row: Row) => number>> = {
-  state: ({ status }) => STATES.indexOf(status),
+  state: ({ status }) => STATUSES.indexOf(status),
   name: () => 0,
   work: (row) => (row.status === "SUCCEEDED" ? 1 : (fraction(row) ?? -1)),
   // What runs outlasts what is over, that what waits: so no job passes another merely by the clock.

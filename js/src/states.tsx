@@ -39,9 +39,6 @@ export const STATES = Object.fromEntries(
   }),
 ) as Readonly<Record<Status, Look>>;
 
-/** All states, trouble first. */
-export const STATUSES = Object.keys(STATES) as Status[];
-
 /** A drawing of one line on the grid of icons. */
 export function Icon(props: {
   kind: string;

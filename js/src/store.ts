@@ -6,113 +6,113 @@ import type { Counts, Row, RowPatch, Status } from "./types.ts";
 /** Told the jobs that changed, came or went; null: everything is new. */
 type Watcher = (ids: readonly string[] | null) => void;
 
-export class JobStore {
-  #rows = new Map<string, Row>();
-  #counts: Counts = {};
-  #told: Readonly<Counts> | null = null;
-  #announced = 0;
-  readonly #watchers = new Set<Watcher>();
-
+export interface JobStore {
   /** How many jobs there are, also those whose rows this page has not got. */
-  get total(): number {
-    return Math.max(this.#announced, this.size);
-  }
-
+  readonly total: number;
   /** How many rows there are to draw. */
-  get size(): number {
-    return this.#rows.size;
-  }
-
+  readonly size: number;
   /** By state, only those that are not zero; another object only when one of them changed. */
-  get counts(): Readonly<Counts> {
-    return (this.#told ??= { ...this.#counts });
-  }
-
+  readonly counts: Readonly<Counts>;
   /** How many jobs can still change. */
-  get liveCount(): number {
-    let live = 0;
-    for (const [status, count] of Object.entries(this.#counts))
-      if (isLive(status as Status)) live += count;
-    return live;
-  }
-
-  get(id: string): Row | undefined {
-    return this.#rows.get(id);
-  }
-
-  rows(): Iterable<Row> {
-    return this.#rows.values();
-  }
-
+  readonly liveCount: number;
+  get(id: string): Row | undefined;
+  rows(): Iterable<Row>;
   /** Call `onChange` after every change, until the function that this returns is called. */
-  watch(onChange: Watcher): () => void {
-    this.#watchers.add(onChange);
-    return () => void this.#watchers.delete(onChange);
-  }
-
+  watch(onChange: Watcher): () => void;
   /**
    * Forget what is known and start from these rows.
    * @param known What is known of all jobs, when `rows` are only the first of them.
    */
-  replace(rows: readonly Row[], known: { total?: number; counts?: Counts } = {}): void {
-    this.#rows = new Map();
-    this.#counts = {};
-    this.#told = null;
-    this.#announced = known.total ?? 0;
-    this.#put(rows);
-    if (known.counts) this.#counts = { ...known.counts };
-    this.#tell(null);
-  }
-
+  replace(rows: readonly Row[], known?: { total?: number; counts?: Counts }): void;
   /** Take in whole rows, of new jobs or of known ones. */
-  add(rows: readonly Row[]): void {
-    this.#put(rows);
-    this.#tell(rows.map((row) => row.id));
-  }
-
+  add(rows: readonly Row[]): void;
   /** Take in changed fields by id; what is said of jobs that are not here is left aside. */
-  patch(jobs: Readonly<Record<string, RowPatch>>): void {
-    const changed: string[] = [];
-    for (const id of Object.keys(jobs)) {
-      const before = this.#rows.get(id);
-      if (!before) continue;
-      this.#put([{ ...before, ...jobs[id], id }]);
-      changed.push(id);
-    }
-    this.#tell(changed);
-  }
-
+  patch(jobs: Readonly<Record<string, RowPatch>>): void;
   /** Forget jobs. */
-  drop(ids: readonly string[]): void {
-    for (const id of ids) {
-      const row = this.#rows.get(id);
-      if (!row) continue;
-      this.#rows.delete(id);
-      this.#count(row.status, -1);
-      this.#announced -= 1;
-    }
-    this.#tell(ids);
+  drop(ids: readonly string[]): void;
+}
+
+export function storeOf(): JobStore {
+  const known = new Map<string, Row>();
+  const watchers = new Set<Watcher>();
+  let counts: Counts = {};
+  let told: Readonly<Counts> | null = null;
+  let announced = 0;
+
+  function put(row: Row): void {
+    const before = known.get(row.id)?.status;
+    known.set(row.id, row);
+    if (before === row.status) return;
+    if (before) count(before, -1);
+    count(row.status, 1);
   }
 
-  #put(rows: readonly Row[]): void {
-    for (const row of rows) {
-      const before = this.#rows.get(row.id)?.status;
-      this.#rows.set(row.id, row);
-      if (before === row.status) continue;
-      if (before) this.#count(before, -1);
-      this.#count(row.status, 1);
-    }
+  function count(status: Status, by: number): void {
+    const now = (counts[status] ?? 0) + by;
+    if (now > 0) counts[status] = now;
+    else delete counts[status];
+    told = null;
   }
 
-  #count(status: Status, by: number): void {
-    const count = (this.#counts[status] ?? 0) + by;
-    this.#told = null;
-    if (count > 0) this.#counts[status] = count;
-    else delete this.#counts[status];
-  }
-
-  #tell(ids: readonly string[] | null): void {
+  function tell(ids: readonly string[] | null): void {
     if (ids?.length === 0) return;
-    for (const watcher of this.#watchers) watcher(ids);
+    for (const watcher of watchers) watcher(ids);
   }
+
+  return {
+    get total() {
+      return Math.max(announced, known.size);
+    },
+    get size() {
+      return known.size;
+    },
+    get counts() {
+      return (told ??= { ...counts });
+    },
+    get liveCount() {
+      let live = 0;
+      for (const [status, count] of Object.entries(counts))
+        if (isLive(status as Status)) live += count;
+      return live;
+    },
+    get: (id) => known.get(id),
+    rows: () => known.values(),
+    watch(onChange) {
+      watchers.add(onChange);
+      return () => void watchers.delete(onChange);
+    },
+    replace(rows, all = {}) {
+      known.clear();
+      counts = {};
+      told = null;
+      announced = all.total ?? 0;
+      rows.forEach(put);
+      counts = { ...(all.counts ?? counts) };
+      tell(null);
+    },
+    add(rows) {
+      rows.forEach(put);
+      tell(rows.map((row) => row.id));
+    },
+    patch(jobs) {
+      const changed: string[] = [];
+      for (const id in jobs) {
+        const before = known.get(id);
+        if (!before) continue;
+        put({ ...before, ...jobs[id], id });
+        changed.push(id);
+      }
+      tell(changed);
+    },
+    drop(ids) {
+      for (const id of ids) {
+        const row = known.get(id);
+        if (!row) continue;
+        known.delete(id);
+        count(row.status, -1);
+        announced -= 1;
+      }
+      tell(ids);
+    },
+  };
 }

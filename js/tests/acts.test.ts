@@ -1,6 +1,6 @@
 import { beforeEach, afterEach, expect, test, vi } from "vitest";
 import { act, SHOWN_MS } from "../src/acts.ts";
-import { JobStore } from "../src/store.ts";
+import { storeOf, type JobStore } from "../src/store.ts";
 import { UiState } from "../src/ui_state.ts";
 import { rowOf } from "./rows.ts";
 
@@ -12,7 +12,7 @@ let refuse: (error: Error) => void;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  store = new JobStore();
+  store = storeOf();
   store.replace(["a", "b", "c"].map((id) => rowOf({ id })));
   ui = new UiState();
   request = vi.fn(

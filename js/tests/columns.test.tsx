@@ -1,7 +1,8 @@
 import { h, render } from "../src/dom.ts";
 import { describe, expect, test } from "vitest";
 import { actWords, COLUMNS, type CellProps } from "../src/columns.tsx";
-import { STATES, STATUSES } from "../src/states.tsx";
+import { STATUSES } from "../src/format.ts";
+import { STATES } from "../src/states.tsx";
 import type { Row, Status } from "../src/types.ts";
 import type { ActState } from "../src/ui_state.ts";
 import { rowOf } from "./rows.ts";

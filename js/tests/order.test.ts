@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compareRows, rowTop, sliceOf, type Geometry } from "../src/order.ts";
+import { compareRows, rowTop, sliceOf, slotsOf, type Geometry } from "../src/order.ts";
 import type { Row } from "../src/types.ts";
 import { manyRows } from "./many.ts";
 import { rowOf } from "./rows.ts";
@@ -122,4 +122,20 @@ describe("the window", () => {
     expect(last).toBe(10);
     expect(first).toBeLessThanOrEqual(10);
   });
+});
+
+test("a line keeps its slot, others take those that are free, then new ones", () => {
+  const before = new Map([
+    ["a", 1],
+    ["b", 2],
+    ["c", 3],
+  ]);
+
+  const slots = slotsOf(["c", "d", "e"], before, [1]);
+
+  expect([...slots]).toEqual([
+    ["c", 3],
+    ["d", 1],
+    ["e", 4],
+  ]);
 });

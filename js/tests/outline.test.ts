@@ -3,7 +3,7 @@ import { ALL, matches, type Choice, type SortKey } from "../src/choice.ts";
 import { fraction, isFailure, isLive, label } from "../src/format.ts";
 import { compareRows, natural, RANKS, stem } from "../src/order.ts";
 import { MANY, outlineOf, type Outline, type Group, type Line } from "../src/outline.ts";
-import { JobStore } from "../src/store.ts";
+import { storeOf, type JobStore } from "../src/store.ts";
 import type { Row, RowPatch, Status } from "../src/types.ts";
 import { manyRows } from "./many.ts";
 import { rowOf } from "./rows.ts";
@@ -11,7 +11,7 @@ import { rowOf } from "./rows.ts";
 const choiceOf = (given: Partial<Choice>): Choice => ({ ...ALL, ...given });
 
 function showing(rows: Partial<Row>[], given: Partial<Choice> = {}): [Outline, JobStore] {
-  const store = new JobStore();
+  const store = storeOf();
   store.replace(rows.map(rowOf));
   const outline = outlineOf(store);
   outline.set(choiceOf(given));
@@ -359,7 +359,7 @@ describe("whatever happens, the lines are those of a fresh start", () => {
         ]),
       ),
     });
-    const store = new JobStore();
+    const store = storeOf();
     const outline = outlineOf(store);
     let chosen: Choice = ALL;
 

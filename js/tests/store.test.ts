@@ -1,18 +1,18 @@
 import { describe, expect, test, vi } from "vitest";
-import { JobStore } from "../src/store.ts";
+import { storeOf, type JobStore } from "../src/store.ts";
 import type { FromKernel } from "../src/types.ts";
 import { manyRows, stormPatch } from "./many.ts";
 import { rowOf } from "./rows.ts";
 
-function storeOf(...rows: Parameters<typeof rowOf>[0][]): JobStore {
-  const store = new JobStore();
+function storeWith(...rows: Parameters<typeof rowOf>[0][]): JobStore {
+  const store = storeOf();
   store.replace(rows.map(rowOf));
   return store;
 }
 
 describe("a patch", () => {
   test("changes the fields that it names and keeps the others", () => {
-    const store = storeOf({ id: "a", name: "train", progress: 0.1 });
+    const store = storeWith({ id: "a", name: "train", progress: 0.1 });
 
     store.patch({ a: { progress: 0.2 } });
 
@@ -20,7 +20,7 @@ describe("a patch", () => {
   });
 
   test("leaves the rows it does not name as the objects they were", () => {
-    const store = storeOf({ id: "a" }, { id: "b" });
+    const store = storeWith({ id: "a" }, { id: "b" });
     const before = store.get("b");
 
     store.patch({ a: { progress: 0.2 } });
@@ -29,7 +29,7 @@ describe("a patch", () => {
   });
 
   test("counts a change of state", () => {
-    const store = storeOf({ id: "a" }, { id: "b" });
+    const store = storeWith({ id: "a" }, { id: "b" });
 
     store.patch({ b: { status: "FAILED" } });
 
@@ -51,7 +51,7 @@ describe("a patch", () => {
 
 describe("those who watch", () => {
   test("hear what changed, came and went, and when everything is new, until they stop", () => {
-    const store = storeOf({ id: "a" }, { id: "b" });
+    const store = storeWith({ id: "a" }, { id: "b" });
     const told = vi.fn();
     const stop = store.watch(told);
 
@@ -68,7 +68,7 @@ describe("those who watch", () => {
 
 describe("the total", () => {
   test("is what was announced, while rows are still on their way", () => {
-    const store = new JobStore();
+    const store = storeOf();
     store.replace([rowOf({ id: "a" })], { total: 3 });
     expect([store.size, store.total]).toEqual([1, 3]);
 
@@ -78,7 +78,7 @@ describe("the total", () => {
   });
 
   test("grows with jobs that are new, and shrinks with those that are gone", () => {
-    const store = new JobStore();
+    const store = storeOf();
     store.replace([rowOf({ id: "a" }), rowOf({ id: "b" })], { total: 2 });
 
     store.add([rowOf({ id: "c" })]);
@@ -89,8 +89,20 @@ describe("the total", () => {
   });
 });
 
+test("the counts are another object only when one of them changed", () => {
+  const store = storeWith({ id: "a", status: "RUNNING" });
+  const before = store.counts;
+
+  store.patch({ a: { progress: 0.5 } });
+  expect(store.counts).toBe(before);
+  store.patch({ a: { status: "SUCCEEDED" } });
+
+  expect(store.counts).toEqual({ SUCCEEDED: 1 });
+  expect(before).toEqual({ RUNNING: 1 });
+});
+
 test("a row that comes again is counted once", () => {
-  const store = storeOf({ id: "a", status: "QUEUED" });
+  const store = storeWith({ id: "a", status: "QUEUED" });
 
   store.add([rowOf({ id: "a", status: "RUNNING" })]);
 
@@ -98,21 +110,21 @@ test("a row that comes again is counted once", () => {
 });
 
 test("after thousands of changes the counts are those of a fresh start", () => {
-  const store = new JobStore();
+  const store = storeOf();
   store.replace(manyRows(2000));
 
   for (let seq = 2; seq < 30; seq += 1) {
     store.patch((stormPatch(seq, 2000, 300) as FromKernel & { type: "patch" }).jobs ?? {});
   }
 
-  const fresh = new JobStore();
+  const fresh = storeOf();
   fresh.replace([...store.rows()]);
   expect(store.counts).toEqual(fresh.counts);
   expect(store.total).toBe(2000);
 });
 
 test("the counts of a summary outweigh the rows that came with it", () => {
-  const store = new JobStore();
+  const store = storeOf();
 
   store.replace([rowOf({ id: "a" })], { counts: { RUNNING: 40, QUEUED: 2 }, total: 42 });
 

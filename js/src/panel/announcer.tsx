@@ -1,7 +1,6 @@
 import { Fragment, h, memo, useEffect, useState, type JSX } from "../dom.ts";
-import { isFailure, isLive } from "../format.ts";
+import { isFailure, isLive, STATUSES } from "../format.ts";
 import { presenceOf } from "../presence.ts";
-import { STATUSES } from "../states.tsx";
 import type { Counts } from "../types.ts";
 import { inWords } from "./notify.tsx";
 import type { View } from "./view.ts";

@@ -1,8 +1,8 @@
 import { Fragment, h, memo, type ComponentChildren, type JSX } from "../dom.ts";
 import { Bar, Words } from "../columns.tsx";
-import { clockTime, compact, grouped, isLive, oneLine } from "../format.ts";
+import { clockTime, compact, grouped, isLive, oneLine, STATUSES } from "../format.ts";
 import type { Group } from "../outline.ts";
-import { StateIcon, STATES, STATUSES } from "../states.tsx";
+import { StateIcon, STATES } from "../states.tsx";
 import type { Verb } from "../types.ts";
 import type { ActState } from "../ui_state.ts";
 import { actsTold, begin, can, verbLabel } from "./asking.tsx";

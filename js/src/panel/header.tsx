@@ -1,7 +1,7 @@
 import { h, memo, type JSX } from "../dom.ts";
-import { clockTime, grouped, isLive } from "../format.ts";
+import { clockTime, grouped, isLive, STATUSES } from "../format.ts";
 import { secondsToRetry } from "../presence.ts";
-import { StateIcon, STATES, STATUSES } from "../states.tsx";
+import { StateIcon, STATES } from "../states.tsx";
 import type { Status } from "../types.ts";
 import { NotifyButton } from "./notify.tsx";
 import { Button, Chevron } from "./parts.tsx";

@@ -1,8 +1,7 @@
 /** The keyboard of the panel. A key that is handled stops here, else the notebook would act on it too. */
 
-import { isFailure } from "../format.ts";
+import { isFailure, STATUSES } from "../format.ts";
 import { rowTop } from "../order.ts";
-import { STATUSES } from "../states.tsx";
 import type { Verb } from "../types.ts";
 import { begin, idsFor, verbOf } from "./asking.tsx";
 import { copyText } from "./copy.tsx";

@@ -2,7 +2,8 @@
 
 import { h, useEffect, type JSX } from "../dom.ts";
 import type { Bridge } from "../bridge.ts";
-import { STATES, STATUSES } from "../states.tsx";
+import { STATUSES } from "../format.ts";
+import { STATES } from "../states.tsx";
 import type { Counts } from "../types.ts";
 import type { UiState } from "../ui_state.ts";
 import { Glyph } from "./parts.tsx";

@@ -101,7 +101,7 @@ export function Line(
             {content}
           </div>
         ))}
-        <div class={`jj-cell ${asking ? "jj-confirm" : "jj-c-actions"}`} role="gridcell">
+        <div class={`jj-cell ${asking ? "jj-confirm" : "jj-actions"}`} role="gridcell">
           {asking ? (
             <Confirm view={view} what={what} />
           ) : (

@@ -1,5 +1,6 @@
 import { h, memo, type JSX } from "../dom.ts";
-import { STATES, STATUSES } from "../states.tsx";
+import { STATUSES } from "../format.ts";
+import { STATES } from "../states.tsx";
 import type { Counts } from "../types.ts";
 
 /** A few pixels that show how jobs share out among the states. Numbers beside it say the same. */

@@ -227,6 +227,43 @@ describe("with ten thousand jobs", () => {
     expect(panel.all("row").length).toBeLessThanOrEqual(60);
   });
 
+  test("scrolling fills the elements that are there, but not the one with the keyboard", async () => {
+    await showFlat();
+    const before = lines();
+    before[2]?.focus();
+    const list = panel.one("rowgroup");
+
+    list.scrollTop = 32 * 5000;
+    list.dispatchEvent(new Event("scroll"));
+    await panel.pass();
+
+    expect(lines().filter((line) => before.includes(line)).length).toBeGreaterThan(5);
+    expect(before[2]?.isConnected).toBe(false);
+    expect(document.activeElement).toBe(list);
+    for (const line of lines()) {
+      const number = Number(line.dataset.key?.slice(4));
+      expect(line.querySelector(".jj-name")?.textContent).toMatch(
+        new RegExp(`^sweep . #${number}$`),
+      );
+      expect(line.getAttribute("tabindex")).toBe(line === lines()[0] ? "0" : "-1");
+    }
+    const places = lines().map((line) => Number(line.getAttribute("aria-rowindex")));
+    expect(places).toEqual(places.map((_, index) => 4996 + index));
+  });
+
+  test("a list that stands still never puts another job into an element", async () => {
+    await showFlat();
+    const before = lines();
+    const [first, second] = before.slice(1).map(({ dataset }) => dataset.key as string);
+
+    panel.model.say({ type: "patch", seq: 2, gone: [first as string] });
+    await panel.pass();
+
+    expect(before[1]?.isConnected).toBe(false);
+    expect(before[2]?.dataset.key).toBe(second);
+    expect(lines().filter((line) => !before.includes(line))).toHaveLength(1);
+  });
+
   test("scrolling by less than what is drawn in advance draws nothing", async () => {
     await showFlat();
     const frames = vi.spyOn(globalThis, "requestAnimationFrame");
