@@ -50,7 +50,17 @@ const tight = (styles) => styles.replace(/ ?([:,/]|[<>]=?) /g, "$1");
 
 // Names that the DOM has too, but that only the panel's own objects are asked for.
 const SHARED = [
-  ...["cells", "collapsed", "count", "counted", "expanded", "finished", "first", "groupBy", "heads"],
+  ...[
+    "cells",
+    "collapsed",
+    "count",
+    "counted",
+    "expanded",
+    "finished",
+    "first",
+    "groupBy",
+    "heads",
+  ],
   ...["isTrying", "items", "level", "open", "outline", "part", "path", "phase", "pulse", "query"],
   ...["start", "store", "token", "trouble", "view", "weight"],
 ];
