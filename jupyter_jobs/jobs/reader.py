@@ -191,7 +191,20 @@ class _Known:
         self.body = body
 
 
-_ASKED = ("request", "name", "group", "kind", "priority", "params", "tags", "submittedFrom")
+_ASKED = (
+    "request",
+    "name",
+    "group",
+    "kind",
+    "priority",
+    "params",
+    "tags",
+    "submittedFrom",
+    "key",
+    "batch",
+    "after",
+    "rules",
+)
 """What a submission says of a job that its answer may not repeat."""
 
 

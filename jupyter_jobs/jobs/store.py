@@ -10,7 +10,7 @@ out where a line of attempts counts once: by its newest.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = ["JobStore", "Observer"]
 Observer = Callable[[str, JobStatus], None]
 
 _STATUS: Mapping[str, JobStatus] = {status.value: status for status in JobStatus}
+_PACE = 64  # places that are kept of a run
 _ENDED = frozenset(status.value for status, followers in TRANSITIONS.items() if not followers)
 
 
@@ -41,6 +42,7 @@ class JobStore:
         self._counts: Counter[JobStatus] = Counter()
         self._superseded: Counter[JobStatus] = Counter()  # those of `_counts` that have a retry
         self._retries: dict[str, str] = {}
+        self._paces: dict[str, list[tuple[str, float]]] = {}
         self._observers: list[Observer] = []
 
     def merge(self, body: Mapping[str, Any]) -> bool:
@@ -78,6 +80,7 @@ class JobStore:
                 self._count(id_, status, 1)
             self._bodies[id_] = body
             self._jobs.pop(id_, None)
+            self._note_pace(id_, body)
             if retried is not None:
                 former = self._supersede(retried, id_)
         for observer in self._observers:
@@ -86,6 +89,23 @@ class JobStore:
             for observer in self._observers:
                 observer(retried, former)
         return True
+
+    def _note_pace(self, id_: str, body: Mapping[str, Any]) -> None:
+        """Keep how far a running job was when, ever more sparsely: of a long run as much as of a short one."""
+        if body["status"] != "RUNNING":
+            self._paces.pop(id_, None)
+        elif (progress := body.get("progress")) is not None and (time := body.get("updatedAt")):
+            pace = self._paces.setdefault(id_, [])
+            if pace and progress < pace[-1][1]:  # it began something anew
+                pace.clear()
+            if not pace or progress > pace[-1][1]:
+                pace.append((time, progress))
+            if len(pace) > _PACE:
+                del pace[1:-1:2]
+
+    def pace(self, id_: str) -> Sequence[tuple[str, float]]:
+        """Return when a running job was how far, oldest first, as far as that was seen: times in ISO 8601 and shares."""
+        return tuple(self._paces.get(id_, ()))
 
     def _count(self, id_: str, status: JobStatus, n: int) -> None:
         self._counts[status] += n

@@ -236,3 +236,15 @@ def test_a_job_that_cannot_be_read_does_not_hide_the_others(
 
     assert [body["id"] for body in found] == ["1"]
     assert caplog.text.count("left out a job") == 1
+
+
+def test_what_was_asked_for_is_kept_where_the_answer_does_not_say_it() -> None:
+    reader = Reader(PROFILES["seed"])
+    asked = {"request": "x", "key": "k", "batch": "b", "after": ["1"], "rules": '{"retries": 2}'}
+    body = reader.submitted(asked, {"id": "7", "status": "PENDING"}, datetime.now(UTC))
+    later = reader.job({"id": "7", "status": "PROCESSING", "updatedAt": "2026-11-22T10:00:00Z"})
+
+    for told in (body, later):
+        job = Job.from_wire(told)
+        assert (job.key, job.batch, job.after, job.rules) == ("k", "b", ("1",), {"retries": 2})
+    assert (job.history, job.metrics, job.usual) == ((), {}, None)

@@ -242,3 +242,44 @@ def test_any_order_of_events_ends_with_the_newest_of_each(events: list[tuple[int
     assert {job.id: job.version for job in store} == newest
     assert sum(store.counts().values()) == len(newest)
     assert sorted(store.live()) == sorted(id_ for id_, version in newest.items() if version < 5)
+
+
+def told(progress: float | None, version: int, **more: Any) -> dict[str, Any]:
+    return body(version=version, progress=progress, updatedAt=f"t{version}", **more)
+
+
+def test_how_far_a_running_job_was_when_is_kept() -> None:
+    store = JobStore()
+    for version, progress in enumerate([None, 0.1, 0.1, 0.3], start=1):
+        store.merge(told(progress, version))
+
+    assert store.pace("j") == (("t2", 0.1), ("t4", 0.3))
+    assert store.pace("other") == ()
+
+
+def test_work_that_begins_anew_has_a_pace_of_its_own() -> None:
+    store = JobStore()
+    for version, progress in enumerate([0.1, 0.9, 0.2], start=1):
+        store.merge(told(progress, version))
+
+    assert store.pace("j") == (("t3", 0.2),)
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "QUEUED"])
+def test_what_does_not_run_has_no_pace(status: str) -> None:
+    store = JobStore()
+    store.merge(told(0.1, 1))
+    store.merge(told(0.1, 2, status=status))
+
+    assert store.pace("j") == ()
+
+
+def test_the_pace_of_a_long_run_is_kept_sparsely_from_its_beginning_to_now() -> None:
+    store = JobStore()
+    for version in range(1, 1001):
+        store.merge(told(version / 1000, version))
+    pace = store.pace("j")
+
+    assert len(pace) <= 65
+    assert (pace[0], pace[-1]) == (("t1", 0.001), ("t1000", 1.0))
+    assert list(pace) == sorted(pace, key=lambda sample: sample[1])
