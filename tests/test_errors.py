@@ -1,13 +1,10 @@
 import inspect
 import re
-from types import SimpleNamespace
 from typing import get_args
 
 import pytest
-from IPython.core import getipython, ultratb
 
 from jupyter_jobs import errors
-from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import JobsError, RequestRefused, Unauthorized, WireError
 
 
@@ -72,51 +69,3 @@ def test_every_code_is_in_the_table() -> None:
 
     assert listed == set(get_args(errors.ErrorCode))
     assert "SUBMISSION_FAILED    all others" in (errors.__doc__ or "")
-
-
-def test_ipython_shows_the_readers_lines_and_the_sentence(shell: SimpleNamespace) -> None:
-    error = mistake()
-    shown = plain(error._render_traceback_())
-
-    assert "Endpoint.parse(url)" in shown
-    assert str(error) in shown
-    assert "endpoint.py" not in shown
-    assert "ValueError: not what" not in shown
-
-
-def test_an_error_keeps_its_cause_after_it_was_shown(shell: SimpleNamespace) -> None:
-    error = mistake()
-    error._render_traceback_()
-
-    assert isinstance(error.__cause__, ValueError)
-    assert error.__traceback__ is not None
-    assert error.__traceback__.tb_next is not None
-
-
-def test_ipython_shows_all_of_an_error_if_asked_for(shell: SimpleNamespace) -> None:
-    shell.InteractiveTB.set_mode("Verbose")
-    shown = plain(mistake()._render_traceback_())
-
-    assert "endpoint.py" in shown
-    assert "ValueError: not what" in shown
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    shell = SimpleNamespace(InteractiveTB=ultratb.FormattedTB(mode="Context"))
-    monkeypatch.setattr(getipython, "get_ipython", lambda: shell)
-    return shell
-
-
-def mistake(url: str = "ftp://example.org") -> JobsError:
-    """An error that was raised inside the package, because of something below."""
-    try:
-        Endpoint.parse(url)
-    except JobsError as error:
-        error.__cause__ = ValueError("not what the reader did")
-        return error
-    raise AssertionError("it was taken")
-
-
-def plain(lines: list[str]) -> str:
-    return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(lines))

@@ -132,7 +132,7 @@ class Following:
 
     def handle(self, id_: str) -> JobHandle[Any]:
         """Return the one handle of a job of the store."""
-        handle = self._handles.setdefault(id_, JobHandle(id_, self))
+        handle = self._handles.get(id_) or self._handles.setdefault(id_, JobHandle(id_, self))
         record = handle.record
         if record.status.is_terminal:
             handle.settle(record)
@@ -201,7 +201,8 @@ class Following:
         if threading.get_ident() == self.thread_id:
             raise LocalProtocolError(
                 "this would wait for ever: the end of a job is told on the event loop of this very thread; "
-                "use `await job`, or wait on another thread: `await asyncio.to_thread(job.result)`"
+                "use `await job`, and for its log `async for`, or wait on another thread: "
+                "`await asyncio.to_thread(job.result)`"
             )
         yield
 

@@ -11,131 +11,63 @@ from __future__ import annotations
 import asyncio
 import base64
 import concurrent.futures
-import json
 import pickle
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
 
 from jupyter_jobs._loop import call_soon
-from jupyter_jobs.errors import (
-    InvalidJob,
-    JobFailed,
-    JobLost,
-    JobTimedOut,
-    JobUnsuccessful,
-    MonitorClosed,
-    ResultUnavailable,
-)
-from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.api import JobApi
+from jupyter_jobs.errors import InvalidJob, JobFailed, MonitorClosed, NotSupported
+from jupyter_jobs.jobs import asked, calls
 from jupyter_jobs.jobs.calls import Body
+from jupyter_jobs.jobs.estimates import Queue, waiting
+from jupyter_jobs.jobs.facts import JobFacts
+from jupyter_jobs.jobs.files import JobFile
+from jupyter_jobs.jobs.logs import LogLine, LogOwner, LogStream, moment_of, numbered
 from jupyter_jobs.jobs.model import Job, JobKind, JobStatus
+from jupyter_jobs.jobs.results import raised_by, value_of
+from jupyter_jobs.jobs.series import Metrics, Series
 from jupyter_jobs.jobs.store import JobStore
+from jupyter_jobs.jobs.unsuccessful import never_started, unsuccessful
 
-__all__ = ["JobHandle", "JobOwner", "LogLine", "job_id"]
+__all__ = ["JobHandle", "JobOwner", "job_id"]
 
 T = TypeVar("T")
 
 _STORED: Any = object()  # stands for a value that is still with the server
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line of a job's output.
-
-    Attributes:
-        seq: Its number, from 1.
-        time: When it was read, ISO 8601 in UTC.
-        stream: `stdout` or `stderr`.
-        text: The line without its end.
-    """
-
-    seq: int
-    time: str
-    stream: str
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class JobOwner(Protocol):
+class JobOwner(LogOwner, Protocol):
     """What a handle needs of the client that made it."""
-
-    store: JobStore
-    api: JobApi
-    loop: asyncio.AbstractEventLoop
 
     def adopt(self, body: Body) -> JobHandle[Any]:
         """Take a job into the store and return its handle."""
 
-    @property
-    def blocking(self) -> Callable[[], AbstractContextManager[None]]:
-        """Marks a call that waits on the calling thread, so that updates still arrive meanwhile."""
 
-
-class JobHandle(concurrent.futures.Future[T], Generic[T]):
+class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
     """One job: its state, its outcome, and what can be done with it.
 
     Made by `submit` and `get`. May be used on any thread. Dropping it does not cancel the job.
+
+    Attributes:
+        attached: How the last submit found it by its key, `already submitted 2 min ago`; empty when that made it.
     """
 
     def __init__(self, id_: str, owner: JobOwner) -> None:
         super().__init__()
         self.id = id_
+        self.attached = ""
         self._owner = owner
         self._settling = threading.Lock()
         self._awaiting: set[asyncio.Future[None]] = set()
+        self._raised: Exception | None = None  # what the job raised, once it was loaded
         super().add_done_callback(self._wake_awaiting)
 
     @property
-    def record(self) -> Job:
-        """The job as last heard of: all of its fields."""
-        job = self._owner.store.get(self.id)
-        assert job is not None  # a handle is made for jobs of the store, which forgets none
-        return job
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.record.label
-
-    @property
-    def status(self) -> JobStatus:
-        """Where it is in its life."""
-        return self.record.status
-
-    @property
-    def progress(self) -> float | None:
-        """From 0 to 1, or None when the job does not say."""
-        return self.record.progress
-
-    @property
-    def message(self) -> str | None:
-        """The last thing it reported."""
-        return self.record.message
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The words that it was submitted with, to find and group jobs by."""
-        return self.record.tags
-
-    @property
-    def submitted_from(self) -> str | None:
-        """Where it was submitted, `train.ipynb, cell 5`, or None when nothing is known."""
-        return self.record.submitted_from
-
-    @property
-    def attempt(self) -> int:
-        """1, and one more at each retry."""
-        return self.record.attempt
-
-    def running(self) -> bool:
-        """Whether its process is at work, a cancelled one not yet gone included."""
-        return self.status in (JobStatus.RUNNING, JobStatus.CANCELLING)
+    def _store(self) -> JobStore:
+        return self._owner.store
 
     def cancel(self) -> bool:
         """Ask for the job's end; one HTTPS request, does not wait for the end itself.
@@ -194,12 +126,15 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
     def result(self, timeout: float | None = None) -> T:
         """Wait for the end and return the value.
 
+        A function that failed raises here what it raised there, with the calls of its own process in the traceback.
+
         Args:
             timeout: Seconds to wait; None waits as long as it takes. Interrupting the wait leaves the job alone.
 
         Raises:
             TimeoutError: It has not ended by then; it goes on.
-            JobUnsuccessful: It failed (`JobFailed`), ran too long (`JobTimedOut`) or got lost (`JobLost`).
+            JobUnsuccessful: It failed and raised nothing that could be raised here (`JobFailed`), ran or waited too
+                long (`JobTimedOut`), never started (`DependencyFailed`) or got lost (`JobLost`).
             concurrent.futures.CancelledError: It was cancelled.
             ResultUnavailable: It succeeded, and its value cannot be had here.
             MonitorClosed: The monitor was closed before the job ended; it goes on.
@@ -207,22 +142,101 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
                 could never be told: use `await job`.
         """
         with self._waiting(timeout):
-            value = super().result(timeout)
-        return self._fetch() if value is _STORED else value
+            error = super().exception(timeout)
+        if error is not None:
+            self._raise(error)
+        return self._value()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait for the end and return why it ended badly, or None; a time-out and a cancellation raise as in `result`."""
-        with self._waiting(timeout):
-            return super().exception(timeout)
+        """Wait for the end and return what `result` would raise, or None.
 
-    def logs(self, *, tail: int | None = None) -> list[LogLine]:
-        """Return what the job has printed so far, both streams in order.
+        A time-out and a cancellation raise as there.
+        """
+        with self._waiting(timeout):
+            error = super().exception(timeout)
+        return None if error is None else self._own(error)
+
+    @overload
+    def logs(
+        self,
+        tail: int | None = None,
+        since: datetime | timedelta | str | None = None,
+        *,
+        follow: Literal[False] = False,
+    ) -> list[LogLine]: ...
+    @overload
+    def logs(
+        self,
+        tail: int | None = None,
+        since: datetime | timedelta | str | None = None,
+        *,
+        follow: Literal[True],
+    ) -> LogStream: ...
+    def logs(
+        self,
+        tail: int | None = None,
+        since: datetime | timedelta | str | None = None,
+        *,
+        follow: bool = False,
+    ) -> list[LogLine] | LogStream:
+        """Return what the job has printed, both streams in order; what all of its runs did.
+
+            for line in job.logs(follow=True):      # or: async for
+                print(line)
+
+        Where the size limit dropped lines, one stands for them that says how many.
 
         Args:
-            tail: Only so many of the last lines; None for all that the size limit kept.
+            tail: Begin with so many of the last lines; None for all that the size limit kept.
+            since: Only lines from then on: a `datetime`, a `timedelta` for how long ago, or ISO 8601.
+            follow: Go on with each line as it comes until the log ends, for `for` and for `async for`. Lost
+                connections are waited out; interrupting it leaves the job alone.
         """
-        lines = self._owner.api.drive_sync(calls.read_log(self.id, tail))
-        return [LogLine(**line) for line in lines]
+        moment = moment_of(since)
+        if follow:
+            return LogStream(self.id, self._owner, tail=tail, since=moment)
+        said = None if moment is None else moment.isoformat(timespec="milliseconds")
+        lines = self._owner.api.drive_sync(asked.read_lines(self.id, tail=tail, since=said))
+        return list(numbered(lines, None, moment))
+
+    @overload
+    def metrics(self) -> Metrics: ...
+    @overload
+    def metrics(self, name: str) -> Series: ...
+    def metrics(self, name: str | None = None) -> Metrics | Series:
+        """Return what the job measured so far, all of it or one series by its name; see `current_job().metrics`.
+
+        Raises:
+            LookupError: It measured other things, and nothing of that name.
+            NotSupported: The API keeps no series.
+        """
+        measured = Metrics.read(*self._owner.api.drive_sync(asked.read_points(self.id)))
+        return measured if name is None else measured.series(name)
+
+    def files(self) -> list[JobFile]:
+        """Return the files that the job left in `current_job().dir`, by name; they can be read on the same machine.
+
+        Raises:
+            ResultUnavailable: They were pruned.
+            NotSupported: The API knows no files.
+        """
+        endpoint = self._owner.api.wire.endpoint
+        host = "" if endpoint.is_loopback else endpoint.host
+        told = self._owner.api.run_sync(asked.files(self.id))
+        return [JobFile.read(file, self.id, host) for file in told]
+
+    def queue(self) -> Queue | None:
+        """Return the job's place among those that wait, asked of the server; None unless it waits.
+
+        Where the API does not tell, it is that among the jobs that are known here.
+        """
+        try:
+            told = self._owner.api.run_sync(asked.queue(self.id))
+        except NotSupported:
+            if self.status is not JobStatus.QUEUED:
+                return None
+            return waiting(self.record, self._store, datetime.now(UTC), self._store.pace)
+        return None if told is None else Queue(told.get("ahead") or 0, told.get("seconds"))
 
     def add_done_callback(self, fn: Callable[[concurrent.futures.Future[T]], object]) -> None:
         """Call `fn(job)` once it has ended, on the thread of the monitor's event loop.
@@ -236,7 +250,7 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
         with self._settling:  # the feed and a waiting thread may hear of the same end
             if self.done():
                 return
-            if job.status is JobStatus.CANCELLED:
+            if job.status is JobStatus.CANCELLED and not never_started(job):
                 super().cancel()
                 self.set_running_or_notify_cancel()
             elif job.status is JobStatus.SUCCEEDED:
@@ -261,8 +275,6 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
             try:
                 yield
             except TimeoutError as error:
-                if isinstance(error, JobUnsuccessful):  # the job's own time limit
-                    raise
                 raise TimeoutError(
                     f"{self.name} is {self.status.word} after {timeout:g} s; it goes on"
                 ) from error
@@ -279,32 +291,34 @@ class JobHandle(concurrent.futures.Future[T], Generic[T]):
                 await ended
         finally:
             self._awaiting.discard(ended)
-        if super().exception() is None and super().result() is _STORED:
-            return await asyncio.to_thread(self._fetch)
-        return super().result()
+        if (error := super().exception()) is not None:
+            await asyncio.to_thread(self._own, error)
+            self._raise(error)
+        return (
+            await asyncio.to_thread(self._value) if super().result() is _STORED else self._value()
+        )
 
     def _wake_awaiting(self, _: object) -> None:
         for ended in tuple(self._awaiting):
             call_soon(ended.get_loop(), _complete, ended)
 
-    def _fetch(self) -> T:
-        if not self._owner.api.wire.endpoint.is_loopback:
-            raise ResultUnavailable(
-                f"{self.name} left {self.record.result_size:,} bytes with its server; "
-                "only results of the backend on this machine are loaded, since loading runs code",
-                job_id=self.id,
-            )
-        stored = self._owner.api.run_sync(calls.result(self.id))
-        data = base64.b64decode(stored["data"])
-        try:
-            return json.loads(data) if stored["encoding"] == "json" else pickle.loads(data)  # type: ignore[no-any-return]  # the job's own type
-        except Exception as error:  # unpickling runs code of the classes that it meets
-            raise ResultUnavailable(
-                f"the value of {self.name} cannot be loaded in this kernel: {error}", job_id=self.id
-            ) from error
+    def _value(self) -> T:
+        value = super().result()
+        return value_of(self.record, self._owner.api) if value is _STORED else value
 
-    def __repr__(self) -> str:
-        return f"<Job {self.name!r}: {self.status.word}>"
+    def _own(self, error: BaseException) -> BaseException:
+        """Return what the job itself raised in place of what stands for it, where that can be had."""
+        if isinstance(error, JobFailed) and self._raised is None:
+            raised = raised_by(self.record, error, self._owner.api)
+            with self._settling:
+                self._raised = _first(self._raised, raised)  # two threads that ask get the same
+        return error if self._raised is None else self._raised
+
+    def _raise(self, error: BaseException) -> NoReturn:
+        own = self._own(error).with_traceback(None)  # else that of the last time would grow
+        if own is error:
+            raise own
+        raise own from error
 
 
 def job_id(job: JobHandle[Any] | str) -> str:
@@ -320,25 +334,6 @@ def job_id(job: JobHandle[Any] | str) -> str:
     )
 
 
-def unsuccessful(job: Job) -> JobUnsuccessful:
-    """Return the error that stands for a job's bad end."""
-    error = job.error or {}
-    raised = _ERRORS[job.status](
-        f"{job.label} {_PHRASES[job.status]}: {job.reason or 'no reason was given'}",
-        job_id=job.id,
-        name=job.label,
-        error_type=str(error.get("type") or ""),
-        error_message=str(error.get("message") or ""),
-        traceback=str(error.get("traceback") or ""),
-        log_tail=_lines(error.get("log")),
-    )
-    if raised.traceback:
-        raised.add_note("In the job:\n" + raised.traceback.rstrip())
-    if raised.log_tail:
-        raised.add_note("Last lines it printed:\n" + "\n".join(raised.log_tail))
-    return raised
-
-
 _KINDS: Mapping[JobKind | None, str] = {
     JobKind.REQUEST: "a request by name",
     JobKind.COMMAND: "a command",
@@ -347,21 +342,9 @@ _KINDS: Mapping[JobKind | None, str] = {
     None: "work of a kind that is not known here",
 }
 
-_ERRORS = {
-    JobStatus.FAILED: JobFailed,
-    JobStatus.TIMED_OUT: JobTimedOut,
-    JobStatus.LOST: JobLost,
-}
-_PHRASES = {
-    JobStatus.FAILED: "failed",
-    JobStatus.TIMED_OUT: "ran out of time",
-    JobStatus.LOST: "was lost",
-}
 
-
-def _lines(log: Any) -> list[str]:
-    """Return a log as lines, whether it came as lines or as text."""
-    return log.splitlines() if isinstance(log, str) else [str(line) for line in log or ()]
+def _first(one: Exception | None, other: Exception | None) -> Exception | None:
+    return other if one is None else one
 
 
 def _complete(future: asyncio.Future[None]) -> None:

@@ -14,6 +14,7 @@ from jupyter_jobs.errors import (
     JobsError,
     NotSupported,
     RequestRefused,
+    ResultUnavailable,
     UnknownRequest,
     WireError,
 )
@@ -76,5 +77,6 @@ _ERRORS: Mapping[str, Callable[..., JobError]] = {
     "InvalidTransition": InvalidTransition,
     "JobConflict": JobConflict,
     "JobNotFound": JobNotFound,
+    "ResultExpired": ResultUnavailable,
 }
 """`errorType` of the embedded backend's refusals -> what to raise."""

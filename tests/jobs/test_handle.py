@@ -520,8 +520,11 @@ async def test_logs_go_on_behind_what_the_size_limit_dropped(client: JobClient) 
 
     assert (lines[0].seq, lines[-1].seq) == (1, 15_000)
     assert int(lines[-1].text) == 15_000
-    assert len(lines) < 15_000
-    assert len(await asyncio.to_thread(lambda: job.logs(tail=7000))) == 7000
+    [gap] = [line for line in lines if line.dropped]
+    assert len(lines) - 1 + gap.dropped == 15_000
+    assert gap.text == f"[{gap.dropped:,} lines were dropped here: the log is over its size limit]"
+    last = await asyncio.to_thread(lambda: job.logs(tail=7000))
+    assert len([line for line in last if not line.dropped]) == 7000
 
 
 async def test_a_log_line_tells_its_stream(client: JobClient) -> None:
@@ -543,7 +546,7 @@ async def test_an_interrupted_wait_leaves_the_job_alone(
         job = await one_job(client, external_backend)
         client.blocking = nullcontext
         with monkeypatch.context() as patch:
-            patch.setattr(concurrent.futures.Future, "result", interrupt)
+            patch.setattr(concurrent.futures.Future, "exception", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 job.result()
 

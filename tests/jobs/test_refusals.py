@@ -6,6 +6,7 @@ from jupyter_jobs.errors import (
     JobNotFound,
     NotSupported,
     RequestRefused,
+    ResultUnavailable,
     UnknownRequest,
 )
 from jupyter_jobs.jobs.profiles import PROFILES
@@ -23,6 +24,8 @@ def test_what_the_embedded_backend_refuses_is_an_error_about_a_job() -> None:
     found = job_error(refused("no", "JobNotFound"), "j1", OWN)
     assert isinstance(found, JobNotFound)
     assert found.job_id == "j1"
+    pruned = job_error(refused("its files were pruned", "ResultExpired"), "j1", OWN)
+    assert isinstance(pruned, ResultUnavailable)
 
 
 @pytest.mark.parametrize("info", [{"known": ["Process data"]}, None])

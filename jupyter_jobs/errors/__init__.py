@@ -23,6 +23,7 @@
         ├── JobNotFound (LookupError)        no job has that id
         ├── InvalidTransition                a status that cannot follow the present one
         ├── NotSupported                     this endpoint has no such operation
+        ├── JobsRefused                      of many jobs some were not accepted
         ├── ResultUnavailable                the job succeeded, its value cannot be had here
         └── JobUnsuccessful                  it ended, and not well
             ├── JobFailed                    the work's own fault: exception, exit code
@@ -45,7 +46,6 @@ the sentence: what happened, to which job or host, and what to try. No message h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any, ClassVar, Literal
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "JobTimedOut",
     "JobUnsuccessful",
     "JobsError",
+    "JobsRefused",
     "LocalProtocolError",
     "MissingCredentials",
     "MonitorClosed",
@@ -94,34 +95,10 @@ class JobsError(Exception):
     code: ClassVar[ErrorCode] = "SUBMISSION_FAILED"
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows of it: the reader's own lines and the sentence, which says what happened.
+        """Return what IPython shows of it."""
+        from jupyter_jobs.errors.shown import readers_view
 
-        This package's lines, and what lies below them, are of use to those who mend it: `%xmode Verbose` shows all.
-        """
-        from IPython.core.getipython import get_ipython
-
-        shell: Any = get_ipython()
-        formatter = shell.InteractiveTB
-        if formatter.mode == "Verbose":
-            return list(formatter.structured_traceback(type(self), self, self.__traceback__))
-        chain = self.__cause__, self.__suppress_context__
-        self.__cause__ = None
-        try:
-            seen = _before_ours(self.__traceback__)
-            return list(formatter.structured_traceback(type(self), self, seen))
-        finally:
-            self.__cause__, self.__suppress_context__ = chain
-
-
-def _before_ours(traceback: TracebackType | None) -> TracebackType | None:
-    """Return the frames that led into this package."""
-    package = __name__.partition(".")[0]
-    if traceback is None:
-        return None
-    if str(traceback.tb_frame.f_globals.get("__name__")).partition(".")[0] == package:
-        return None
-    below = _before_ours(traceback.tb_next)
-    return TracebackType(below, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
+        return readers_view(self)
 
 
 class ConfigurationError(JobsError, ValueError):
@@ -320,6 +297,41 @@ class NotSupported(JobError):
     code = "INVALID_INPUT"
 
 
+class JobsRefused(JobError):
+    """Of many jobs that were asked for at once, some were not accepted; the others go on.
+
+    Attributes:
+        jobs: A `JobList` of those that were.
+        refused: Why not, by the position of each in what was asked for.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Any], refused: Mapping[int, JobsError], total: int, done: str
+    ) -> None:
+        super().__init__("")
+        self.jobs = jobs
+        self.refused = dict(refused)
+        self._total = total
+        self._done = done
+
+    def __str__(self) -> str:
+        reasons: dict[str, list[int]] = {}
+        for position, error in self.refused.items():
+            reasons.setdefault(str(error), []).append(position)
+        told = [f"{_items(positions)}: {reason}" for reason, positions in reasons.items()]
+        more = f"; and {len(told) - 3} other reasons" if len(told) > 3 else ""
+        return (
+            f"{len(self.refused):,} of {self._total:,} jobs were not {self._done}; this error's `jobs` has the others, "
+            f"its `refused` why by position. {'; '.join(told[:3])}{more}"
+        )
+
+
+def _items(positions: Sequence[int]) -> str:
+    listed = ", ".join(map(str, positions[:5]))
+    rest = f" and {len(positions) - 5:,} more" if len(positions) > 5 else ""
+    return f"{'item' if len(positions) == 1 else 'items'} {listed}{rest}"
+
+
 class ResultUnavailable(JobError):
     """The job succeeded, but its value cannot be had here."""
 
@@ -333,6 +345,8 @@ class JobUnsuccessful(JobError):
         error_message: What the work said.
         traceback: The traceback inside the job, as text, or an empty string.
         log_tail: The last lines the job printed.
+        exit_code: Of its process, or None.
+        signal: What killed it, `SIGKILL`, or an empty string.
     """
 
     def __init__(
@@ -345,6 +359,8 @@ class JobUnsuccessful(JobError):
         error_message: str = "",
         traceback: str = "",
         log_tail: Sequence[str] = (),
+        exit_code: int | None = None,
+        signal: str = "",
     ) -> None:
         super().__init__(message, job_id=job_id)
         self.name = name
@@ -352,6 +368,8 @@ class JobUnsuccessful(JobError):
         self.error_message = error_message
         self.traceback = traceback
         self.log_tail = tuple(log_tail)
+        self.exit_code = exit_code
+        self.signal = signal
 
 
 class JobFailed(JobUnsuccessful):
