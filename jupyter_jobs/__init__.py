@@ -17,15 +17,20 @@ if TYPE_CHECKING:
     from jupyter_jobs.errors import JobFailed as JobFailed
     from jupyter_jobs.errors import JobLost as JobLost
     from jupyter_jobs.errors import JobsError as JobsError
+    from jupyter_jobs.errors import JobsRefused as JobsRefused
     from jupyter_jobs.errors import JobTimedOut as JobTimedOut
     from jupyter_jobs.jobs.client import JobClient as JobClient
     from jupyter_jobs.jobs.config import JobConfig as JobConfig
     from jupyter_jobs.jobs.handle import JobHandle as JobHandle
+    from jupyter_jobs.jobs.joblist import JobList as JobList
+    from jupyter_jobs.jobs.joblist import gather as gather
+    from jupyter_jobs.jobs.kinds import Command as Command
+    from jupyter_jobs.jobs.kinds import Notebook as Notebook
     from jupyter_jobs.jobs.model import JobStatus as JobStatus
     from jupyter_jobs.jobs.model import Priority as Priority
     from jupyter_jobs.jobs.profiles import Profile as Profile
-    from jupyter_jobs.jobs.requests import Command as Command
-    from jupyter_jobs.jobs.requests import Notebook as Notebook
+    from jupyter_jobs.jobs.waiting import as_completed as as_completed
+    from jupyter_jobs.jobs.waiting import wait as wait
     from jupyter_jobs.widget.monitor import JobMonitor as JobMonitor
     from jupyter_jobs.worker import current_job as current_job
     from jupyter_jobs.worker import handler as handler
@@ -38,24 +43,29 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOME = {
     "ApiKeyAuth": "appsync.auth",
-    "Command": "jobs.requests",
+    "Command": "jobs.kinds",
     "IamAuth": "appsync.auth",
     "JobClient": "jobs.client",
     "JobConfig": "jobs.config",
     "JobFailed": "errors",
     "JobHandle": "jobs.handle",
+    "JobList": "jobs.joblist",
     "JobLost": "errors",
     "JobMonitor": "widget.monitor",
     "JobStatus": "jobs.model",
     "JobTimedOut": "errors",
     "JobsError": "errors",
-    "Notebook": "jobs.requests",
+    "JobsRefused": "errors",
+    "Notebook": "jobs.kinds",
     "Priority": "jobs.model",
     "Profile": "jobs.profiles",
     "TokenAuth": "appsync.auth",
+    "as_completed": "jobs.waiting",
     "current_job": "worker",
+    "gather": "jobs.joblist",
     "handler": "worker",
     "track": "worker",
+    "wait": "jobs.waiting",
 }
 
 __all__ = [
@@ -66,19 +76,24 @@ __all__ = [
     "JobConfig",
     "JobFailed",
     "JobHandle",
+    "JobList",
     "JobLost",
     "JobMonitor",
     "JobStatus",
     "JobTimedOut",
     "JobsError",
+    "JobsRefused",
     "Notebook",
     "Priority",
     "Profile",
     "TokenAuth",
     "__version__",
+    "as_completed",
     "current_job",
+    "gather",
     "handler",
     "track",
+    "wait",
 ]
 
 

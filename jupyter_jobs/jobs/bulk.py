@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_jobs.appsync.messages import dumps
 from jupyter_jobs.errors import (
@@ -59,7 +59,24 @@ _CANCEL = _Operation(calls.cancel, "cancelJob", operations.CANCEL_JOB, "id: ID!"
 _RETRY = _Operation(calls.retry, "retryJob", operations.RETRY_JOB, "id: ID!", str)
 
 
-def submit_many(bodies: Sequence[Body], profile: Profile) -> Exchange:
+class _Room(NamedTuple):
+    """How much one document takes.
+
+    Attributes:
+        fields: Mutations.
+        size: Bytes of what they take.
+    """
+
+    fields: int
+    size: int
+
+
+_AWAY = _Room(BATCH, DOCUMENT_LIMIT)
+_HERE = _Room(BATCH, 16 * DOCUMENT_LIMIT)
+_ONE = _Room(1, DOCUMENT_LIMIT)
+
+
+def submit_many(bodies: Sequence[Body], profile: Profile, *, is_here: bool = False) -> Exchange:
     """Yield the calls that submit jobs; return an outcome for each, in their order. Safe to repeat, as `submit` is.
 
     A document takes as many as its size and AppSync's 30 s allow: its fields run one after the other. Each of them
@@ -71,8 +88,9 @@ def submit_many(bodies: Sequence[Body], profile: Profile) -> Exchange:
     Args:
         bodies: `SubmitJobInput`s.
         profile: What the API calls things; where its document is not this package's own, each job is one request.
+        is_here: Whether the API is on this machine, so that documents may be larger.
     """
-    return _many(_SUBMIT, bodies, profile)
+    return _many(_SUBMIT, bodies, profile, _HERE if is_here else _AWAY)
 
 
 def cancel_many(ids: Sequence[str], profile: Profile) -> Exchange:
@@ -91,13 +109,15 @@ def retry_many(ids: Sequence[str], profile: Profile) -> Exchange:
     return _many(_RETRY, ids, profile)
 
 
-def _many(operation: _Operation, arguments: Sequence[Any], profile: Profile) -> Exchange:
+def _many(
+    operation: _Operation, arguments: Sequence[Any], profile: Profile, room: _Room = _AWAY
+) -> Exchange:
     outcomes: list[Outcome] = []
     try:
         alone = profile.document(operation.name) != operation.document
     except NotSupported as error:
         return [error] * len(arguments)
-    for chunk in _chunks(arguments, 1 if alone else BATCH):
+    for chunk in _chunks(arguments, _ONE if alone else room):
         try:
             if alone:
                 outcomes.append((yield operation.call(chunk[0])))
@@ -110,12 +130,12 @@ def _many(operation: _Operation, arguments: Sequence[Any], profile: Profile) -> 
     return outcomes
 
 
-def _chunks(arguments: Sequence[Any], most: int) -> Iterator[list[Any]]:
+def _chunks(arguments: Sequence[Any], room: _Room) -> Iterator[list[Any]]:
     chunk: list[Any] = []
     size = 0
     for argument in arguments:
         length = len(dumps(argument))
-        if chunk and (len(chunk) == most or size + length > DOCUMENT_LIMIT):
+        if chunk and (len(chunk) == room.fields or size + length > room.size):
             yield chunk
             chunk, size = [], 0
         chunk.append(argument)

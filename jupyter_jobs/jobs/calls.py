@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from jupyter_jobs.errors import RequestRefused
 from jupyter_jobs.jobs import operations
+from jupyter_jobs.jobs.finding import Wanted
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.jobs.reader import Body, Reader
@@ -26,6 +27,7 @@ __all__ = [
     "Body",
     "Call",
     "cancel",
+    "found",
     "get",
     "get_many",
     "logs",
@@ -139,8 +141,17 @@ def page(
     *,
     status: JobStatus | None = None,
     limit: int = PAGE,
+    filters: Mapping[str, Any] | None = None,
 ) -> Call[Body]:
-    """Ask for jobs, newest first, of one group or all; `nextToken` of the answer asks for older ones."""
+    """Ask for jobs, newest first, of one group or all; `nextToken` of the answer asks for older ones.
+
+    Args:
+        group: Of which; None for all.
+        token: Where to go on.
+        status: In which state.
+        limit: At most so many.
+        filters: `name`, `tag` and `since`, those that are used: an API may not know them.
+    """
 
     def read(told: Any, reader: Reader) -> Body:
         whole = isinstance(told, list)  # an API without pages
@@ -151,7 +162,7 @@ def page(
 
     window = {"group": group, "nextToken": token, "status": status, "limit": limit}
     variables = {key: value for key, value in window.items() if value is not None}
-    return Call("listJobs", variables, read)
+    return Call("listJobs", {**variables, **(filters or {})}, read)
 
 
 def newest(
@@ -161,19 +172,32 @@ def newest(
 
     The state is looked at here: the newest attempt may have another one than the attempt that it stands for.
     """
-    found: list[Body] = []
+    statuses = () if status is None else (status,)
+    return found(group, Wanted(statuses=statuses, limit=limit))
+
+
+def found(group: str | None, wanted: Wanted) -> Generator[Call[Any], Any, list[Body]]:
+    """Yield the calls that find jobs, newest first, of each line of attempts the newest; return their bodies.
+
+    Whether a job is wanted is looked at here: the API may not know all filters, and the newest attempt may have another
+    state than the attempt that it stands for.
+    """
+    fitting: list[Body] = []
     superseded: set[Any] = set()
     token: str | None = None
     tokens: set[str | None] = {None}
+    few = wanted.limit if wanted.limit is not None and not wanted.statuses else PAGE
     while True:
-        answer = yield page(group, token, limit=PAGE if status or token else limit)
+        limit = PAGE if token else min(few, PAGE)
+        answer = yield page(group, token, limit=limit, filters=wanted.variables)
         for body in answer["items"]:  # a retry is newer than its job, and so comes before it
             superseded.add(body.get("retryOf"))
-            if body["id"] not in superseded and status in (None, body["status"]):
-                found.append(body)
+            if body["id"] not in superseded and wanted.fits(body):
+                fitting.append(body)
         token = answer["nextToken"]
-        if len(found) >= limit or not token or token in tokens:
-            return found[:limit]
+        enough = wanted.limit is not None and len(fitting) >= wanted.limit
+        if enough or not token or token in tokens:
+            return fitting[: wanted.limit]
         tokens.add(token)
 
 

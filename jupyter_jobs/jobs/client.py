@@ -16,12 +16,14 @@ from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.callbacks import Callbacks
 from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.config import JobConfig
-from jupyter_jobs.jobs.following import Following
+from jupyter_jobs.jobs.finding import Filters
 from jupyter_jobs.jobs.handle import JobHandle, job_id
-from jupyter_jobs.jobs.model import JobStatus, Priority
-from jupyter_jobs.jobs.origin import origin
+from jupyter_jobs.jobs.joblist import JobList
+from jupyter_jobs.jobs.kinds import Command, Notebook, Request
+from jupyter_jobs.jobs.model import JobStatus
+from jupyter_jobs.jobs.options import Options, explained
 from jupyter_jobs.jobs.profiles import Profile
-from jupyter_jobs.jobs.requests import Command, Notebook, Request, submit_input
+from jupyter_jobs.jobs.submitting import Submitting
 from jupyter_jobs.jobs.target import find_target
 
 __all__ = ["JobClient"]
@@ -29,13 +31,14 @@ __all__ = ["JobClient"]
 T = TypeVar("T")
 
 
-class JobClient(Following):
+class JobClient(Submitting):
     """The jobs of one group at one endpoint, on the running event loop.
 
     `connect` makes one ready to use; the constructor takes the parts, for those who bring their own. Many clients of
     one endpoint share its connection.
 
     Attributes:
+        attached: The submissions that were answered with an older job of their key; see `Submitting`.
         target: Where jobs go.
         group: The jobs that belong together.
         store: All that is known of them.
@@ -103,63 +106,65 @@ class JobClient(Following):
         return client
 
     @overload
-    async def submit(
-        self,
-        request: str,
-        /,
-        *,
-        priority: Priority | str = ...,
-        name: str | None = ...,
-        params: Any = ...,
-        tags: Iterable[str] = ...,
-    ) -> JobHandle[Any]: ...
+    async def submit(self, request: str, /, **options: Unpack[Options]) -> JobHandle[Any]: ...
+    @overload
+    async def submit(self, request: Command, /, **options: Unpack[Options]) -> JobHandle[int]: ...
+    @overload
+    async def submit(self, request: Notebook, /, **options: Unpack[Options]) -> JobHandle[str]: ...
     @overload
     async def submit(
-        self,
-        request: Command,
-        /,
-        *,
-        priority: Priority | str = ...,
-        name: str | None = ...,
-        tags: Iterable[str] = ...,
-    ) -> JobHandle[int]: ...
-    @overload
-    async def submit(
-        self,
-        request: Notebook,
-        /,
-        *,
-        priority: Priority | str = ...,
-        name: str | None = ...,
-        tags: Iterable[str] = ...,
-    ) -> JobHandle[str]: ...
-    @overload
-    async def submit(
-        self,
-        request: Callable[..., T],
-        /,
-        *args: Any,
-        priority: Priority | str = ...,
-        name: str | None = ...,
-        tags: Iterable[str] = ...,
-        **kwargs: Any,
+        self, request: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> JobHandle[T]: ...
-    async def submit(
-        self,
-        request: Request,
-        /,
-        *args: Any,
-        priority: Priority | str = Priority.MEDIUM,
-        name: str | None = None,
-        params: Any = None,
-        tags: Iterable[str] = (),
-        **kwargs: Any,
-    ) -> JobHandle[Any]:
+    @explained
+    async def submit(self, request: Request, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Submit a job; as `JobMonitor.submit`, awaited."""
-        body = self.prepare(
-            request, args, kwargs, priority=priority, name=name, params=params, tags=tags
-        )
-        return self.adopt(await self.api.run(calls.submit(body)))
+        return await self.api.drive(self.submitting(request, args, kwargs))
+
+    @overload
+    async def map(
+        self, function: str, values: Iterable[Any], /, **options: Unpack[Options]
+    ) -> JobList[Any]: ...
+    @overload
+    async def map(
+        self, function: Callable[..., T], /, *iterables: Iterable[Any], **options: Unpack[Options]
+    ) -> JobList[T]: ...
+    @explained
+    async def map(
+        self,
+        function: str | Callable[..., Any],
+        /,
+        *iterables: Iterable[Any],
+        **options: Unpack[Options],
+    ) -> JobList[Any]:
+        """Submit a job for each item, many in one request; as `JobMonitor.map`, awaited."""
+        return await self.api.drive(self.mapping(function, iterables, options))
+
+    @overload
+    async def submit_all(
+        self, requests: Iterable[Command], /, **options: Unpack[Options]
+    ) -> JobList[int]: ...
+    @overload
+    async def submit_all(
+        self, requests: Iterable[Notebook], /, **options: Unpack[Options]
+    ) -> JobList[str]: ...
+    @overload
+    async def submit_all(
+        self, requests: Iterable[Callable[[], T]], /, **options: Unpack[Options]
+    ) -> JobList[T]: ...
+    @overload
+    async def submit_all(
+        self, requests: Iterable[Request], /, **options: Unpack[Options]
+    ) -> JobList[Any]: ...
+    @explained
+    async def submit_all(
+        self, requests: Iterable[Request], /, **options: Unpack[Options]
+    ) -> JobList[Any]:
+        """Submit each of several requests, many in one; as `JobMonitor.submit_all`, awaited."""
+        return await self.api.drive(self.submitting_all(requests, options))
+
+    async def find(self, **filters: Unpack[Filters]) -> JobList[Any]:
+        """Return jobs, newest first, asked of the server; as `JobMonitor.find`, awaited."""
+        return await self.api.drive(self.finding(filters))
 
     async def get(self, id_: str) -> JobHandle[Any]:
         """Return the job of that id, asked of the server unless it is known.
@@ -188,19 +193,6 @@ class JobClient(Following):
         """The group's jobs, newest first."""
         newest = sorted(self.store, key=lambda job: (job.created_at or "", job.id), reverse=True)
         return [self.handle(job.id) for job in newest]
-
-    def prepare(self, request: Request, args: Any, kwargs: Any, **options: Any) -> Body:
-        """Check a request and return its `SubmitJobInput` for this target; says where in the caller's code it is made."""
-        self.check_open()
-        return submit_input(
-            request,
-            args,
-            kwargs,
-            submitted_from=origin(),
-            group=self.group,
-            runs_here=self.target.endpoint.is_loopback and self.target.profile.runs_work,
-            **options,
-        )
 
     def known(self, id_: str) -> JobHandle[Any] | None:
         """Return the handle of a job of the store, or None."""

@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.callbacks import Callbacks
 from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.finding import Filters
 from jupyter_jobs.jobs.handle import JobHandle, job_id
-from jupyter_jobs.jobs.model import Priority
-from jupyter_jobs.jobs.requests import Command, Notebook, Request
+from jupyter_jobs.jobs.joblist import JobList
+from jupyter_jobs.jobs.kinds import Command, Notebook, Request
+from jupyter_jobs.jobs.options import Options, explained
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["PlainCalls"]
 
@@ -26,81 +31,124 @@ class PlainCalls:
     _client: JobClient
 
     @overload
-    def submit(
-        self,
-        request: str,
-        /,
-        *,
-        priority: Priority | str = ...,
-        name: str | None = ...,
-        params: Any = ...,
-        tags: Iterable[str] = ...,
-    ) -> JobHandle[Any]: ...
+    def submit(self, request: str, /, **options: Unpack[Options]) -> JobHandle[Any]: ...
     @overload
-    def submit(
-        self,
-        request: Command,
-        /,
-        *,
-        priority: Priority | str = ...,
-        name: str | None = ...,
-        tags: Iterable[str] = ...,
-    ) -> JobHandle[int]: ...
+    def submit(self, request: Command, /, **options: Unpack[Options]) -> JobHandle[int]: ...
     @overload
-    def submit(
-        self,
-        request: Notebook,
-        /,
-        *,
-        priority: Priority | str = ...,
-        name: str | None = ...,
-        tags: Iterable[str] = ...,
-    ) -> JobHandle[str]: ...
+    def submit(self, request: Notebook, /, **options: Unpack[Options]) -> JobHandle[str]: ...
     @overload
-    def submit(
-        self,
-        request: Callable[..., T],
-        /,
-        *args: Any,
-        priority: Priority | str = ...,
-        name: str | None = ...,
-        tags: Iterable[str] = ...,
-        **kwargs: Any,
-    ) -> JobHandle[T]: ...
-    def submit(
-        self,
-        request: Request,
-        /,
-        *args: Any,
-        priority: Priority | str = Priority.MEDIUM,
-        name: str | None = None,
-        params: Any = None,
-        tags: Iterable[str] = (),
-        **kwargs: Any,
-    ) -> JobHandle[Any]:
+    def submit(self, request: Callable[..., T], /, *args: Any, **kwargs: Any) -> JobHandle[T]: ...
+    @explained
+    def submit(self, request: Request, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Submit a job and return at once with its handle: one HTTPS request, from any thread.
 
         Args:
             request: The name of a request that the backend handles; a function; a `Command`; a `Notebook`.
             *args: The function's arguments.
-            priority: "HIGH", "MEDIUM" or "LOW": which of the waiting jobs starts first.
-            name: What the panel calls it; default from the request.
-            params: JSON value for a named request.
-            tags: Words to find and group jobs by, as ["sweep", "lr=0.1"]: at most 20, of 1 to 50 characters each.
+            {options}
             **kwargs: The function's keyword arguments. One that is named like an option of `submit` must be bound by
                 `functools.partial`.
 
         Raises:
             InvalidJob: It cannot be run as it is, and why. Nothing was submitted.
+            JobConflict: Its key belongs to a job with other work.
             UnknownRequest: Nobody handles a request of that name.
+            NotSupported: The API does not know such an option.
             WireError: The backend could not be asked. An answer that got lost is asked for again under the same id,
                 so a job is never submitted twice.
             MonitorClosed: After `close`.
         """
-        body = self._client.prepare(
-            request, args, kwargs, priority=priority, name=name, params=params, tags=tags
-        )
-        return self._client.adopt(self._client.api.run_sync(calls.submit(body)))
+        return self._client.api.drive_sync(self._client.submitting(request, args, kwargs))
+
+    @overload
+    def map(
+        self, function: str, values: Iterable[Any], /, **options: Unpack[Options]
+    ) -> JobList[Any]: ...
+    @overload
+    def map(
+        self, function: Callable[..., T], /, *iterables: Iterable[Any], **options: Unpack[Options]
+    ) -> JobList[T]: ...
+    @explained
+    def map(
+        self,
+        function: str | Callable[..., Any],
+        /,
+        *iterables: Iterable[Any],
+        **options: Unpack[Options],
+    ) -> JobList[Any]:
+        """Submit a job for each item and return at once with their handles: many jobs in one HTTPS request.
+
+        Goes through the iterables as the builtin `map` does, and unlike it returns jobs: `map(…).results()` are the
+        values. The function is pickled once for all; keyword arguments are bound by `functools.partial`.
+
+        Args:
+            function: What to call, or the name of a request, which takes one iterable: the params of each job.
+            *iterables: The arguments of each call, side by side; the shortest ends it.
+            {options}
+
+        Raises:
+            InvalidJob: An item cannot be run as it is; which, and why. Nothing was submitted.
+            JobsRefused: The backend took some and not others; its `jobs` are those that it took.
+            WireError: The backend could not be asked, and nothing was submitted.
+        """
+        return self._client.api.drive_sync(self._client.mapping(function, iterables, options))
+
+    @overload
+    def submit_all(
+        self, requests: Iterable[Command], /, **options: Unpack[Options]
+    ) -> JobList[int]: ...
+    @overload
+    def submit_all(
+        self, requests: Iterable[Notebook], /, **options: Unpack[Options]
+    ) -> JobList[str]: ...
+    @overload
+    def submit_all(
+        self, requests: Iterable[Callable[[], T]], /, **options: Unpack[Options]
+    ) -> JobList[T]: ...
+    @overload
+    def submit_all(
+        self, requests: Iterable[Request], /, **options: Unpack[Options]
+    ) -> JobList[Any]: ...
+    @explained
+    def submit_all(
+        self, requests: Iterable[Request], /, **options: Unpack[Options]
+    ) -> JobList[Any]:
+        """Submit requests that are ready, as a list of `Command`s, many in one HTTPS request; as `map` otherwise.
+
+        Args:
+            requests: What `submit` takes; functions without arguments, as `functools.partial` makes them.
+            {options}
+        """
+        return self._client.api.drive_sync(self._client.submitting_all(requests, options))
+
+    def find(self, **filters: Unpack[Filters]) -> JobList[Any]:
+        """Return jobs, newest first, asked of the server: what was retried by its newest attempt only.
+
+            monitor.find(status="failed", since=timedelta(hours=2)).retry_failed()
+
+        Args:
+            **filters: See `Filters`: status=, name=, tag=, since=, group=, limit=. Jobs of other groups, which are
+                found by group=, are from then on among those that the panel shows.
+
+        Raises:
+            InvalidJob: A filter that cannot be, and why.
+            NotSupported: The API cannot tell which jobs there are.
+        """
+        return self._client.api.drive_sync(self._client.finding(filters))
+
+    def to_pandas(self, *, all_attempts: bool = False) -> pandas.DataFrame:
+        """Return the jobs of the group, newest first, as a data frame: a row a job, a column a field of `Job`.
+
+        Args:
+            all_attempts: Also those that were retried; by default the newest attempt stands for all.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        superseded = self._client.store.superseded
+        return JobList(
+            job for job in self.jobs if all_attempts or not superseded(job.id)
+        ).to_pandas()
 
     def get(self, id_: str) -> JobHandle[Any]:
         """Return the job of that id, asked of the server unless it is known.

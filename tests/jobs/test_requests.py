@@ -10,7 +10,8 @@ import cloudpickle
 import pytest
 
 from jupyter_jobs.errors import InvalidJob, NotSupported
-from jupyter_jobs.jobs.requests import OPTIONS, Command, Notebook, submit_input
+from jupyter_jobs.jobs.options import DEFAULTS
+from jupyter_jobs.jobs.requests import Command, Notebook, Submission, submit_input
 
 
 def payload(body: dict[str, Any]) -> dict[str, Any]:
@@ -138,12 +139,96 @@ def test_what_cannot_run_is_refused_with_a_reason(
         submit_input(request_, **kwargs)
 
 
-def test_a_command_given_as_a_string_is_told_both_ways_out() -> None:
-    with pytest.raises(TypeError, match=r"\['ls', '-l'\].*Command\.shell"):
-        Command("ls -l")  # type: ignore[arg-type]  # the mistake under test
+def test_a_function_is_pickled_once_for_all_of_its_calls() -> None:
+    bodies = Submission(made_here, {}).inputs([((n,), {}) for n in range(3)])
+    loaded = [cloudpickle.loads(base64.b64decode(payload(body)["function"])) for body in bodies]
+
+    assert [function(*args, **kwargs) for function, args, kwargs in loaded] == [1, 2, 3]
+    assert [body["request"] for body in bodies] == ["made_here(0)", "made_here(1)", "made_here(2)"]
+    assert len({body["id"] for body in bodies}) == 3
 
 
-@pytest.mark.parametrize("option", sorted(OPTIONS))
+made_here = eval("lambda n: n + 1", {"__name__": "__main__"})
+made_here.__qualname__ = "made_here"
+
+
+def test_a_call_among_many_that_cannot_be_is_named() -> None:
+    submission = Submission(train, {})
+
+    with pytest.raises(TypeError, match=r"item 1: train: too many.*nothing was submitted"):
+        submission.inputs([((1,), {}), ((1, 2, 3), {})])
+    with pytest.raises(InvalidJob, match=r"item 0: train cannot be sent"):
+        submission.inputs([((threading.Lock(),), {})])
+
+
+def test_work_that_is_the_same_has_the_same_key_and_mark() -> None:
+    first = submit_input(train, (128,), {"lr": 0.5}, key="auto")
+    again = submit_input(train, (), {"size": 128, "lr": 0.5}, key="auto")
+    mine = submit_input(train, (128,), {"lr": 0.5}, key="mine", cwd=".")
+
+    assert first["key"] == again["key"] == submit_input(train, (128, 0.5), key="auto")["key"]
+    assert payload(first)["fingerprint"] == payload(again)["fingerprint"]
+    assert mine["key"] == "mine"
+    assert payload(mine)["fingerprint"] != payload(first)["fingerprint"]
+    assert "fingerprint" not in payload(submit_input(train, (1,)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"args": (129,)},
+        {"args": (128,), "name": "other"},
+        {"args": (128,), "cwd": "/"},
+        {"args": (128,), "env": {"A": "1"}},
+    ],
+)
+def test_other_work_or_another_name_has_another_key(other: dict[str, Any]) -> None:
+    key = submit_input(train, (128,), key="auto")["key"]
+
+    assert submit_input(train, key="auto", **other)["key"] != key
+
+
+def test_a_script_and_a_notebook_are_the_same_work_while_their_code_is(tmp_path: Path) -> None:
+    script, notebook = tmp_path / "etl.py", tmp_path / "report.ipynb"
+    command = Command(["python", "etl.py"], cwd=tmp_path)
+
+    def keys(code: str, output: str) -> list[str]:
+        script.write_text(code)
+        cells = [
+            {"cell_type": "code", "source": code, "outputs": [output]},
+            {"cell_type": "markdown", "source": output},
+        ]
+        notebook.write_text(json.dumps({"cells": cells}))
+        return [submit_input(each, key="auto")["key"] for each in (command, Notebook(notebook))]
+
+    first = keys("a = 1", "one")
+    assert keys("a = 1", "two") == first
+    assert not set(keys("a = 2", "one")) & set(first)
+
+
+def test_an_unreadable_notebook_counts_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "report.ipynb"
+    path.write_text("{}")
+    first = submit_input(Notebook(path), key="auto")["key"]
+    path.write_text("[]")
+
+    assert submit_input(Notebook(path), key="auto")["key"] != first
+
+
+def test_the_options_have_the_last_word_on_folder_and_variables(tmp_path: Path) -> None:
+    command = Command(["ls"], cwd="/", env={"A": "1", "B": "1"})
+    sent = payload(submit_input(command, cwd=tmp_path, env={"B": 2}))
+    (tmp_path / "report.ipynb").write_text("{}")
+    notebook = submit_input(Notebook(tmp_path / "report.ipynb"), cwd="/", env={"A": "1"})
+
+    assert (sent["cwd"], sent["env"]) == (str(tmp_path), {"A": "1", "B": "2"})
+    assert (payload(notebook)["cwd"], payload(notebook)["env"]) == ("/", {"A": "1"})
+    assert payload(submit_input(train, (1,), env={"A": "1"}))["env"] == {"A": "1"}
+    with pytest.raises(NotSupported, match="say in params="):
+        submit_input("Process data", env={"A": "1"}, runs_here=False)
+
+
+@pytest.mark.parametrize("option", sorted(DEFAULTS))
 def test_a_parameter_named_like_an_option_points_to_partial(option: str) -> None:
     namespace: dict[str, Any] = {}
     exec(f"def work({option}): return {option}", namespace)
@@ -151,3 +236,13 @@ def test_a_parameter_named_like_an_option_points_to_partial(option: str) -> None
     with pytest.raises(TypeError, match=r"functools\.partial"):
         submit_input(namespace["work"])
     assert submit_input(functools.partial(namespace["work"], **{option: 1}))["name"] == "work"
+
+
+def test_only_a_parameter_that_may_be_meant_is_refused() -> None:
+    def fetch(url: str, timeout: float = 10) -> str:
+        return url
+
+    with pytest.raises(TypeError, match=r"functools\.partial\(fetch, timeout=…\)"):
+        submit_input(fetch, ("u",), timeout=5)
+    assert submit_input(fetch, ("u",))["request"] == "fetch('u')"
+    assert json.loads(submit_input(fetch, ("u", 5), timeout=60)["rules"]) == {"timeout": 60}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Awaitable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -14,17 +16,22 @@ from jupyter_jobs import (
     JobClient,
     JobFailed,
     JobHandle,
+    JobList,
     JobLost,
     JobMonitor,
     JobsError,
+    JobsRefused,
     JobStatus,
     JobTimedOut,
     Notebook,
     Priority,
     TokenAuth,
+    as_completed,
     current_job,
+    gather,
     handler,
     track,
+    wait,
 )
 
 
@@ -72,6 +79,39 @@ def submits(monitor: JobMonitor) -> None:
     assert_type(monitor.submit(train, 1, lr=0.1, tags=["a"]), JobHandle[dict[str, float]])
     assert_type(monitor.submit(Command(["ls"]), tags=("a", "b")), JobHandle[int])
     monitor.submit(17)  # type: ignore[call-overload]  # not a request
+    monitor.submit("Process data", timeot=3)  # type: ignore[call-overload]  # no option
+    assert_type(
+        monitor.submit(train, 1, lr=0.1, key="auto", timeout=timedelta(hours=1), retries=2, cpus=2),
+        JobHandle[dict[str, float]],
+    )
+    prepare = monitor.submit("Prepare", queue_timeout=60, env={"N": 4}, cwd=Path())
+    assert_type(monitor.submit(Command(["ls"]), after=prepare, again=True), JobHandle[int])
+
+
+def sets(monitor: JobMonitor) -> None:
+    sizes = monitor.map(len, ["a", "bc"], tags=["sweep"], after=["id"])
+    assert_type(sizes, JobList[int])
+    assert_type(monitor.map("Process data", [{"day": 1}]), JobList[Any])
+    assert_type(monitor.submit_all([Command(["ls"])], after=sizes), JobList[int])
+    assert_type(monitor.submit_all([Notebook("report.ipynb")]), JobList[str])
+    assert_type(monitor.submit_all([partial(len, "a")], key="auto"), JobList[int])
+    assert_type(monitor.submit_all(["Process data", Command(["ls"])]), JobList[Any])
+    assert_type(sizes[0], JobHandle[int])
+    assert_type(sizes[1:], JobList[int])
+    assert_type(sizes.results(60), list[int])
+    assert_type(sizes.results(return_exceptions=True), list[int | BaseException])
+    assert_type(sizes.wait(timeout=1), bool)
+    assert_type(sizes.counts, dict[JobStatus, int])
+    assert_type(sizes.retry_failed(), JobList[int])
+    assert_type(gather(sizes[0], sizes).cancel(), int)
+    assert_type([job.result() for job in as_completed(sizes, timeout=3)], list[int])
+    assert_type(wait(sizes, return_when="FIRST_COMPLETED").done, set[JobHandle[int]])
+    assert_type(monitor.find(status="failed", since=timedelta(hours=2), limit=3), JobList[Any])
+    monitor.find(state="failed")  # type: ignore[call-arg]  # no filter
+    try:
+        monitor.map(len, ["a"])
+    except JobsRefused as error:
+        assert_type(error.refused, dict[int, JobsError])
 
 
 def handles(monitor: JobMonitor, job: JobHandle[dict[str, float]]) -> None:
@@ -119,6 +159,12 @@ async def clients() -> None:
         job = await client.submit(train, 1, lr=0.1)
         assert_type(job, JobHandle[dict[str, float]])
         assert_type(await client.retry(job), JobHandle[dict[str, float]])
+        sizes = await client.map(len, ["a", "bc"], retries=1)
+        assert_type(await sizes, list[int])
+        assert_type([job.id async for job in sizes], list[str])
+        assert_type([await job async for job in as_completed(sizes)], list[int])
+        assert_type(await client.submit_all([Command(["ls"])]), JobList[int])
+        assert_type(await client.find(name="night"), JobList[Any])
 
 
 @handler("Process data")

@@ -1,0 +1,169 @@
+"""Waits for several jobs, of one monitor or of many.
+
+A cell that waits here blocks the event loop on which its monitor lives. Each wait says so to the monitors of the jobs,
+and they are kept up to date by other means meanwhile, as for `JobHandle.result`. The functions of the same names in
+`concurrent.futures` work too: they say nothing, so a blocked loop is noticed half a second later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
+from contextlib import ExitStack, contextmanager
+from typing import Any, Generic, NamedTuple, Self, TypeVar
+
+from jupyter_jobs._loop import call_soon
+from jupyter_jobs.jobs.handle import JobHandle
+
+__all__ = ["AsCompleted", "Waited", "as_completed", "handles_of", "wait"]
+
+T = TypeVar("T")
+
+
+class Waited(NamedTuple, Generic[T]):
+    """What came of a wait, as `concurrent.futures.wait` tells it.
+
+    Attributes:
+        done: The jobs that have ended.
+        not_done: Those that have not.
+    """
+
+    done: set[JobHandle[T]]
+    not_done: set[JobHandle[T]]
+
+
+def wait(
+    jobs: Iterable[JobHandle[T]], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> Waited[T]:
+    """Wait for jobs, blocking; interrupting the wait leaves them alone.
+
+    In a coroutine use `await gather(*jobs)`, or `async for job in as_completed(jobs)`.
+
+    Args:
+        jobs: Of any monitors.
+        timeout: Seconds to wait; None waits as long as it takes. That it is over raises nothing.
+        return_when: "ALL_COMPLETED", "FIRST_COMPLETED", or "FIRST_EXCEPTION".
+
+    Returns:
+        The jobs that have ended and those that have not, as two sets.
+    """
+    if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
+        raise ValueError(
+            f"return_when is one of {ALL_COMPLETED}, {FIRST_COMPLETED}, {FIRST_EXCEPTION}, not {return_when!r}"
+        )
+    handles = handles_of(jobs)
+    with _blocking(job for job in handles if not job.done()):
+        done, not_done = concurrent.futures.wait(handles, timeout, return_when)
+    return Waited(_handles(done), _handles(not_done))
+
+
+def as_completed(jobs: Iterable[JobHandle[T]], timeout: float | None = None) -> AsCompleted[T]:
+    """Iterate over jobs as they end, with `for` or with `async for`; those that have ended come first.
+
+    Args:
+        jobs: Of any monitors; each comes once.
+        timeout: Seconds from now in which all must have ended; None waits as long as it takes.
+
+    Raises:
+        TimeoutError: While iterating, when the time is over; the jobs go on.
+    """
+    return AsCompleted(jobs, timeout)
+
+
+class AsCompleted(Generic[T]):
+    """Jobs in the order in which they end; see `as_completed`."""
+
+    def __init__(self, jobs: Iterable[JobHandle[T]], timeout: float | None = None) -> None:
+        self._jobs = handles_of(jobs)
+        self._timeout = timeout
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._open = list(self._jobs)
+        self._left = len(set(self._jobs))
+        self._ended: Iterator[Any] | None = None
+        self._queue: asyncio.Queue[JobHandle[T]] | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> JobHandle[T]:
+        ended: Iterator[Any] = self._ended or concurrent.futures.as_completed(
+            self._jobs, self._seconds()
+        )
+        self._ended = ended
+        while self._open and self._open[-1].done():  # only what has not ended is to be waited for
+            self._open.pop()
+        try:
+            with _blocking(self._open):
+                job: JobHandle[T] = next(ended)
+        except TimeoutError:
+            raise self._over() from None
+        self._left -= 1
+        return job
+
+    def __aiter__(self) -> AsyncIterator[JobHandle[T]]:
+        return self
+
+    async def __anext__(self) -> JobHandle[T]:
+        if self._queue is None:
+            self._queue = asyncio.Queue()
+            loop, told = asyncio.get_running_loop(), self._queue.put_nowait
+            for job in dict.fromkeys(self._jobs):
+                # Not the handle's own, which calls on the monitor's loop: it may be another one.
+                concurrent.futures.Future.add_done_callback(
+                    job, lambda ended: call_soon(loop, told, ended)
+                )
+        if not self._left:
+            raise StopAsyncIteration
+        try:
+            async with asyncio.timeout(self._seconds()):
+                job = await self._queue.get()
+        except TimeoutError:
+            raise self._over() from None
+        self._left -= 1
+        return job
+
+    def _seconds(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _over(self) -> TimeoutError:
+        return TimeoutError(
+            f"{self._left} of {len(set(self._jobs))} jobs have not ended after {self._timeout:g} s; they go on"
+        )
+
+
+def handles_of(jobs: Iterable[JobHandle[T]]) -> list[JobHandle[T]]:
+    """Return jobs as a list.
+
+    Raises:
+        TypeError: They are none; says what to write.
+    """
+    given: Any = jobs
+    if isinstance(given, JobHandle):
+        raise TypeError("this takes several jobs: write [job], or wait for the one by job.result()")
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"this takes jobs, as submit and map return them, not {given!r}")
+    handles = list(given)
+    for job in handles:
+        if not isinstance(job, JobHandle):
+            raise TypeError(
+                f"this takes jobs, as submit and map return them, and {job!r} is none"
+                + ("; monitor.get(id) has the job of an id" if isinstance(job, str) else "")
+            )
+    return handles
+
+
+@contextmanager
+def _blocking(jobs: Iterable[JobHandle[Any]]) -> Iterator[None]:
+    """Tell the monitors of the jobs that have not ended that this thread waits for them."""
+    owners = {id(job._owner): job._owner for job in jobs}
+    with ExitStack() as stack:
+        for owner in owners.values():
+            stack.enter_context(owner.blocking())
+        yield
+
+
+def _handles(futures: Iterable[Any]) -> set[JobHandle[Any]]:
+    return set(futures)
