@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import shutil
@@ -9,16 +10,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from jupyter_jobs.cli import terminal
+from jupyter_jobs.cli.command import Command as ShellCommand
+from jupyter_jobs.cli.exits import Exit
+from jupyter_jobs.errors import JobsError
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.requests import Command, Notebook
 from jupyter_jobs.worker import track
 
-__all__ = ["NOTEBOOKS", "open_lab", "run"]
+__all__ = ["DEMO", "NOTEBOOKS", "open_lab", "run"]
 
 NOTEBOOKS = ("01_quickstart.ipynb", "report.ipynb")
 _STEPS = "import time\nfor step in range(1, 7):\n    print(f'step {step} of 6', flush=True)\n    time.sleep(0.3)\n"
@@ -43,19 +49,13 @@ def parse_days(days: list[str]) -> list[str]:
     return days
 
 
-def run() -> int:
+def run(*, as_json: bool = False) -> int:
     """Run the demo; 0 when three jobs succeeded and one failed, as they should."""
     with tempfile.TemporaryDirectory(prefix="jupyter-jobs-demo-") as folder:
-        return asyncio.run(_run(Path(folder)))
+        return asyncio.run(_run(Path(folder), as_json=as_json))
 
 
-async def _run(folder: Path) -> int:
-    from rich.console import Console
-    from rich.live import Live
-
-    from jupyter_jobs.cli.table import jobs_table
-
-    console = Console()
+async def _run(folder: Path, *, as_json: bool) -> int:
     async with await JobClient.connect(group="demo") as client:
         jobs: list[JobHandle[Any]] = [
             await client.submit(estimate_pi, 3_000_000, name="function"),
@@ -65,20 +65,45 @@ async def _run(folder: Path) -> int:
                 parse_days, ["2026-11-22", "2026-11-23", "2026-13-01"], name="fails on purpose"
             ),
         ]
-        console.print(
-            f"4 jobs on {client.target.name}, one of each kind and one that fails on purpose\n"
-        )
-        ends = asyncio.gather(*jobs, return_exceptions=True)
-        with Live(console=console, auto_refresh=False) as live:
-            while not ends.done():
-                live.update(jobs_table(job.record for job in jobs), refresh=True)
-                await asyncio.wait([ends], timeout=0.1)
-            live.update(jobs_table(job.record for job in jobs), refresh=True)
-        console.print()
-        for job in jobs:
-            _print_outcome(console, job)
+        if as_json:
+            await asyncio.wait([asyncio.ensure_future(_ended(job)) for job in jobs])
+            terminal.print_json([job.record for job in jobs])
+        else:
+            await _show(client, jobs)
         went = [job.status for job in jobs]
-    return 0 if went == [JobStatus.SUCCEEDED] * 3 + [JobStatus.FAILED] else 1
+    as_meant = went == [JobStatus.SUCCEEDED] * 3 + [JobStatus.FAILED]
+    return Exit.OK if as_meant else Exit.FAILED
+
+
+async def _show(client: JobClient, jobs: list[JobHandle[Any]]) -> None:
+    from rich.console import Group
+    from rich.live import Live
+
+    from jupyter_jobs.cli.table import job_lines
+
+    console = terminal.console()
+    console.print(
+        f"4 jobs on {client.target.name}, one of each kind and one that fails on purpose\n"
+    )
+
+    def picture() -> Group:
+        records = [job.record for job in jobs]
+        return Group(*job_lines(records, now=time.time(), width=console.width, steady=True))
+
+    ends = asyncio.gather(*map(_ended, jobs))
+    with Live(console=console, auto_refresh=False) as live:
+        while not ends.done():
+            live.update(picture(), refresh=True)
+            await asyncio.wait([ends], timeout=0.1)
+        live.update(picture(), refresh=True)
+    console.print()
+    for job in jobs:
+        _print_outcome(console, job)
+
+
+async def _ended(job: JobHandle[Any]) -> None:
+    with suppress(JobsError):
+        await job
 
 
 def _print_outcome(console: Any, job: JobHandle[Any]) -> None:
@@ -128,3 +153,23 @@ def open_lab() -> int:
         return subprocess.call([sys.executable, "-m", "jupyterlab", NOTEBOOKS[0]])
     except KeyboardInterrupt:
         return 130
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lab", action="store_true", help="open the quickstart notebook in JupyterLab"
+    )
+
+
+def _demo(args: argparse.Namespace) -> int:
+    return open_lab() if args.lab else run(as_json=args.json)
+
+
+DEMO = ShellCommand(
+    name="demo",
+    help="run four sample jobs and watch them",
+    run=_demo,
+    options=_options,
+    examples=("jupyter-jobs demo", "jupyter-jobs demo --lab"),
+    json="an array of the jobs as they ended",
+)

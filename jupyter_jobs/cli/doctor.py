@@ -23,6 +23,7 @@ from jupyter_jobs.appsync.client import AppSyncClient, ConnectionState, Connecti
 from jupyter_jobs.appsync.http import HttpTransport
 from jupyter_jobs.cli import checkup
 from jupyter_jobs.cli.checkup import Finding, Mark
+from jupyter_jobs.cli.command import Command
 from jupyter_jobs.errors import (
     JobsError,
     RequestRefused,
@@ -33,7 +34,7 @@ from jupyter_jobs.jobs.embedded import find_backend
 from jupyter_jobs.jobs.settings import resolve
 from jupyter_jobs.jobs.target import Target, find_target, read_settings
 
-__all__ = ["doctor"]
+__all__ = ["DOCTOR", "doctor"]
 
 TIMEOUT_S = 15.0  # for each step
 _SIGNS = {Mark.GOOD: "✔", Mark.NOTE: "·", Mark.ODD: "!", Mark.WRONG: "✖"}
@@ -218,3 +219,30 @@ async def try_socket(wire: AppSyncClient, target: Target) -> AsyncGenerator[Find
 
 def _since(began: float) -> str:
     return f"{(time.monotonic() - began) * 1000:.0f} ms"
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="GraphQL URL; default JUPYTER_JOBS_ENDPOINT, else the embedded backend",
+    )
+    parser.add_argument(
+        "--profile", metavar="NAME", help="what the API calls things; default JUPYTER_JOBS_PROFILE"
+    )
+    parser.add_argument("--amplify", metavar="FILE", help="a file that Amplify wrote")
+
+
+DOCTOR = Command(
+    name="doctor",
+    help="tell what is used, where it comes from, and what is wrong",
+    description="Look at versions and settings, then try host, authorization, schema, socket and subscription. The exit "
+    "code is 1 if something is wrong.",
+    run=doctor,
+    options=_options,
+    examples=(
+        "jupyter-jobs doctor",
+        "jupyter-jobs doctor --endpoint https://api.example.com/graphql",
+    ),
+    json="an object of `ok` and `findings`",
+)

@@ -1,16 +1,21 @@
-"""Jobs as a table in the terminal. Text from jobs is never read as markup."""
+"""Jobs as lines for the terminal, for `list` and `watch`: as many columns as there is room for, each with its own width.
+
+Text from jobs is never read as markup. A column is an entry of `_columns`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.cells import cell_len
 from rich.text import Text
 
+from jupyter_jobs.cli import cells
+from jupyter_jobs.cli.terminal import one_line
 from jupyter_jobs.jobs.model import Job, JobStatus
 
-__all__ = ["STYLES", "jobs_table"]
+__all__ = ["STYLES", "job_lines", "state"]
 
 STYLES = {
     JobStatus.QUEUED: "dim",
@@ -24,43 +29,165 @@ STYLES = {
 }
 """The colour of each state."""
 
+WIDE, USUAL, MEDIUM = 100, 78, 60  # columns of the terminal
+_GAP = 1
 
-def jobs_table(jobs: Iterable[Job], *, ids: bool = False) -> Table:
-    """Return one line a job: state, name, progress, time, and what it last said or why it failed.
 
-    Tags have a column if any job has some; a job that is a retry says which attempt it is.
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column.
+
+    Attributes:
+        title: Its word in the header.
+        cell: Makes what stands in it.
+        width: Characters that it always has; 0 takes what its texts need.
+        most: Characters that it never exceeds on a terminal; 0 for no limit.
+        right: Whether it stands at its right edge.
+        optional: Whether it is left out where no job has anything in it.
+    """
+
+    title: str
+    cell: Callable[[Job], Text]
+    width: int = 0
+    most: int = 0
+    right: bool = False
+    optional: bool = False
+
+
+def job_lines(
+    jobs: Iterable[Job], *, now: float, width: int | None = None, steady: bool = False
+) -> list[Text]:
+    """Return a header and one line a job; on a narrow terminal, one more for why a job failed.
+
+    Args:
+        jobs: In the order of the lines.
+        now: `time.time()`.
+        width: Columns of the terminal; None where lines may be of any length.
+        steady: Whether columns stay where nothing is in them, as a table does that is drawn again and again.
     """
     jobs = list(jobs)
-    tagged = ["tags"] if any(job.tags for job in jobs) else []
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in (*(["id"] if ids else []), "status", "job", *tagged, "progress", "time", ""):
-        table.add_column(column, no_wrap=column not in ("", "tags"))
-    for job in jobs:
-        style = STYLES[job.status]
-        cells = [
-            Text(f"{job.status.mark} {job.status.word}", style=style),
-            Text(_clean(job.label) + (f" (attempt {job.attempt})" if job.attempt > 1 else "")),
-            *(Text(_clean(", ".join(job.tags)), style="dim") for _ in tagged),
-            _bar(job),
-            Text("" if job.duration is None else f"{job.duration:.1f} s", justify="right"),
-            Text(_clean(_last_word(job)), style="dim"),
+    is_narrow = width is not None and width < MEDIUM
+    columns = _columns(now, width)
+    rows = [[column.cell(job) for column in columns] for job in jobs]
+    kept = [
+        n
+        for n, column in enumerate(columns)
+        if (steady and column.title != "tags")
+        or not column.optional
+        or any(row[n].plain for row in rows)
+    ]
+    columns = [columns[n] for n in kept]
+    rows = [[row[n] for n in kept] for row in rows]
+    widths = _widths(columns, rows, width)
+    header = [Text(column.title, style="dim") for column in columns]
+    lines = [_line(header, columns, widths, width)]
+    for job, row in zip(jobs, rows, strict=True):
+        lines.append(_line(row, columns, widths, width))
+        if is_narrow and width is not None and job.status.is_failure and (why := cells.says(job)):
+            lines.append(_fitted(Text("  " + why, style="dim"), width))
+    return lines
+
+
+def state(job: Job, *, word: bool = True) -> Text:
+    """Return a job's state: its mark, and its word."""
+    told = f"{job.status.mark} {job.status.word}" if word else job.status.mark
+    return Text(told, style=STYLES[job.status])
+
+
+def _columns(now: float, width: int | None) -> list[_Column]:
+    """Return the columns that a width has room for; one of them alone has no limit of its own."""
+    is_wide = width is None or width >= WIDE
+    time = _Column("time", lambda job: Text(cells.time(job, now)), width=7, right=True)
+    if width is not None and width < MEDIUM:
+        room = width >= 34
+        return [
+            _Column("state" if room else "", lambda job: state(job, word=room), 12 if room else 1),
+            _Column("name", lambda job: Text(cells.name(job))),
+            _Column("done", _share, width=5, right=True),
+            time,
         ]
-        table.add_row(*([Text(job.id[:8], style="dim")] if ids else []), *cells)
-    return table
+    has_room = width is None or width >= USUAL
+    shown = 8 if is_wide else 6  # of an id
+    columns = [
+        _Column("id", lambda job: Text(one_line(job.id)[:shown], style="dim"), width=shown),
+        _Column("state", state, width=12),
+        _Column(
+            "name",
+            lambda job: Text(cells.name(job)),
+            most=40 if is_wide else 24 if has_room else 16,
+        ),
+        _Column("tags", _tags, most=24, optional=True),
+        _Column("progress", lambda job: _work(job, is_wide=is_wide)),
+        time,
+        _Column("left", lambda job: Text(cells.left(job, now)), width=7, right=True, optional=True),
+    ]
+    left_out = {"left", "tags"} if not has_room else {"tags"} if not is_wide else set()
+    return [column for column in columns if column.title not in left_out]
 
 
-def _bar(job: Job) -> ProgressBar | Text:
-    if job.progress is None:
-        return Text("")
-    style = STYLES[job.status]
-    return ProgressBar(
-        total=1.0, completed=job.progress, width=16, complete_style=style, finished_style=style
-    )
+def _tags(job: Job) -> Text:
+    return Text(one_line(", ".join(job.tags)), style="dim")
 
 
-def _last_word(job: Job) -> str:
-    return job.reason if job.status.is_failure else job.message or ""
+def _work(job: Job, *, is_wide: bool) -> Text:
+    """Return a bar and numbers while the job is at work, and what it last said; else why it failed, or what it waits for."""
+    said, part = cells.says(job), cells.fraction(job)
+    if job.status.is_failure:
+        return Text(said)
+    counted = cells.steps(job)
+    if job.status not in (JobStatus.RUNNING, JobStatus.CANCELLING) or part is None:
+        return Text(said or counted, style="dim")
+    bar = 10 if is_wide else 6
+    filled = int(part * bar + 1e-9)
+    text = Text("█" * filled, style=STYLES[job.status])
+    text.append("░" * (bar - filled), style="dim").append(f" {cells.percent(part):>4}")
+    return text.append("".join(f" {more}" for more in (counted, said) if more), style="dim")
 
 
-def _clean(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
+def _share(job: Job) -> Text:
+    """Return the same in five characters."""
+    part = cells.fraction(job)
+    if part is not None and not job.status.is_terminal:
+        return Text(cells.percent(part))
+    return Text("" if job.status.is_terminal else cells.steps(job)[:5])
+
+
+def _widths(
+    columns: Sequence[_Column], rows: Sequence[Sequence[Text]], width: int | None
+) -> list[int]:
+    """Return the width of each column; on a terminal, the one without any limit takes what the others leave."""
+    needed = [
+        column.width or max([cell_len(column.title), *(row[n].cell_len for row in rows)])
+        for n, column in enumerate(columns)
+    ]
+    if width is None:
+        return needed
+    needed = [min(need, column.most or need) for need, column in zip(needed, columns, strict=True)]
+    rest = next(n for n, column in enumerate(columns) if not column.width and not column.most)
+    others = sum(needed) - needed[rest] + _GAP * (len(columns) - 1)
+    needed[rest] = max(0, width - others)
+    return needed
+
+
+def _line(
+    row: Sequence[Text], columns: Sequence[_Column], widths: Sequence[int], width: int | None
+) -> Text:
+    line = Text()
+    for n, (cell, column) in enumerate(zip(row, columns, strict=True)):
+        fitted = _fitted(cell, widths[n])
+        padding = " " * (widths[n] - fitted.cell_len)
+        if n:
+            line.append(" " * _GAP)
+        if column.right:
+            line.append(padding).append_text(fitted)
+        else:
+            line.append_text(fitted).append(padding)
+    line.rstrip()
+    return line if width is None else _fitted(line, width)
+
+
+def _fitted(text: Text, width: int) -> Text:
+    fitted = text.copy()
+    if fitted.cell_len > width:
+        fitted.truncate(width, overflow="ellipsis")
+    return fitted

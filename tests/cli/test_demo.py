@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_jobs.cli import demo
+from tests.cli.conftest import Run
 from tests.support.backend import RunningBackend
 
 
@@ -33,12 +35,24 @@ def test_the_demo_shows_four_outcomes(backend: RunningBackend, tmp_path: Path) -
         ("fails on purpose", "✖ failed"),
     ]:
         [line] = [line for line in table if f" {name} " in line]
-        assert line.startswith(status)
+        assert line.split(maxsplit=1)[1].startswith(status)
     assert function.startswith("function: 3.1")
     assert command == "command: 0"
     assert notebook == "notebook: report.ipynb"
     assert failure.startswith("fails on purpose failed: ValueError: bad day '2026-13-01'")
     assert os.listdir(tmp_path) == []
+
+
+def test_the_demo_tells_its_jobs_as_json(backend: RunningBackend, works: Run) -> None:
+    code, out, err = works("demo", "--json")
+
+    assert (code, err) == (0, "")
+    assert [(job["name"], job["status"]) for job in json.loads(out)] == [
+        ("function", "SUCCEEDED"),
+        ("command", "SUCCEEDED"),
+        ("notebook", "SUCCEEDED"),
+        ("fails on purpose", "FAILED"),
+    ]
 
 
 def test_the_lab_opens_a_copy_of_the_quickstart_and_keeps_one_that_was_changed(

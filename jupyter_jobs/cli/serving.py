@@ -1,0 +1,159 @@
+"""`jupyter-jobs serve` and `stop`: the backend of this machine."""
+
+# ruff: noqa: T201  # a terminal program prints
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from jupyter_jobs.cli import terminal
+from jupyter_jobs.cli.command import Command
+from jupyter_jobs.cli.exits import Exit
+from jupyter_jobs.cli.spans import seconds
+from jupyter_jobs.cli.terminal import complain
+from jupyter_jobs.errors import JobsError
+from jupyter_jobs.jobs.embedded import find_backend, process_started_at
+
+__all__ = ["SERVE", "STOP"]
+
+_LOOK_S = 0.05  # between looks whether a process is gone; it is no child of ours
+
+
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to bind (default: %(default)s)"
+    )
+    parser.add_argument("--port", type=int, default=0, help="port to bind (default: any free one)")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder for jobs, logs and results")
+    parser.add_argument(
+        "--external",
+        action="store_true",
+        help="accept every named request and leave it to workers that call updateJob",
+    )
+    parser.add_argument(
+        "--auth",
+        metavar="FILE",
+        type=Path,
+        help="JSON of who is let in besides the holder of the key: api_keys, jwks, issuer, audience, tokens, iam, region",
+    )
+    limits = parser.add_argument_group(
+        "limits", "What clients are told and allowed; AppSync's own by default."
+    )
+    limits.add_argument(
+        "--keep-alive", type=float, metavar="SECONDS", help="between two ka frames (default: 60)"
+    )
+    limits.add_argument(
+        "--connection-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="of silence after which a client shall give up (default: 300)",
+    )
+    limits.add_argument(
+        "--max-subscriptions", type=int, metavar="N", help="of one connection (default: 100)"
+    )
+    limits.add_argument(
+        "--max-age", type=float, metavar="SECONDS", help="of one connection (default: 86400)"
+    )
+    parser.add_argument(
+        "--faults",
+        metavar="FILE",
+        type=Path,
+        help="JSON of faults to do on purpose, for tests of clients; POST /faults changes them",
+    )
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from jupyter_jobs.backend.server import Options, serve
+    from jupyter_jobs.backend.session import Timing
+
+    timeout_s = args.connection_timeout
+    limits = {
+        "keep_alive_s": args.keep_alive,
+        "connection_timeout_ms": None if timeout_s is None else round(timeout_s * 1000),
+        "max_age_s": args.max_age,
+        "max_subscriptions": args.max_subscriptions,
+    }
+    try:
+        return serve(
+            Options(
+                host=args.host,
+                port=args.port,
+                data_dir=Path(args.data_dir).expanduser() if args.data_dir else None,
+                external=args.external,
+                timing=Timing(
+                    **{name: value for name, value in limits.items() if value is not None}
+                ),
+                auth=args.auth,
+                faults=args.faults,
+            )
+        )
+    except JobsError as error:  # no job failed, and no backend was asked: this one does not start
+        complain(error)
+        return Exit.FAILED
+
+
+def _stop_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="of the folder's backend; default the user's own"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=30.0,
+        metavar="SPAN",
+        help="wait so long for its end (default: 30s)",
+    )
+
+
+def _stop(args: argparse.Namespace) -> int:
+    backend = find_backend(args.data_dir)
+    if backend is None:
+        if args.json:
+            terminal.print_json({"stopped": None})
+        else:
+            print("no backend is running")
+        return Exit.OK
+    with suppress(ProcessLookupError):
+        os.kill(backend.pid, signal.SIGTERM)
+    deadline = time.monotonic() + args.timeout
+    while process_started_at(backend.pid) == backend.started:
+        if time.monotonic() > deadline:
+            complain(f"the backend, process {backend.pid}, was asked to end and has not yet")
+            return Exit.TIMED_OUT
+        time.sleep(_LOOK_S)
+    if args.json:
+        terminal.print_json({"stopped": backend.pid})
+    else:
+        print(f"stopped the backend, process {backend.pid}; jobs that run go on")
+    return Exit.OK
+
+
+SERVE = Command(
+    name="serve",
+    help="run a backend in the foreground",
+    description="Run an AppSync-compatible backend until TERM or Ctrl-C. The key is taken from JUPYTER_JOBS_API_KEY, else "
+    "generated and kept in the data folder. Exit code 1 if it cannot start.",
+    run=_serve,
+    options=_serve_options,
+    examples=(
+        "jupyter-jobs serve --port 8123",
+        "jupyter-jobs serve --external --data-dir /tmp/jobs",
+    ),
+    json="which it does anyhow: one line once it listens",
+)
+
+STOP = Command(
+    name="stop",
+    help="end the backend of this machine",
+    description="End the backend of this machine, and wait until it is gone. Jobs that run go on, and the next backend, "
+    "which starts when it is needed, takes them up again.",
+    run=_stop,
+    options=_stop_options,
+    examples=("jupyter-jobs stop",),
+    json="an object of `stopped`: the number of the process, or null",
+)

@@ -1,0 +1,105 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_jobs.backend import server
+from jupyter_jobs.backend.session import Timing
+from jupyter_jobs.cli import main
+from jupyter_jobs.jobs.embedded import ensure_backend, process_started_at
+from tests.support.backend import KEY, PATIENCE_S, RunningBackend, running_backend
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_serve_tells_where_it_is_and_ends_well(tmp_path: Path) -> None:
+    with running_backend(tmp_path / "jobs") as backend:  # it has read the line of JSON
+        assert backend.request("/stats")["connections"] == 0
+        assert backend.realtime.startswith("ws://127.0.0.1:")
+
+        assert backend.end() == 0
+
+
+def test_serve_hands_its_limits_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[server.Options] = []
+
+    def serve(options: server.Options) -> int:
+        served.append(options)
+        return 7
+
+    monkeypatch.setattr(server, "serve", serve)
+    limits = ["--keep-alive", "2.5", "--connection-timeout", "9.5", "--max-subscriptions", "3"]
+    files = ["--auth", str(tmp_path / "auth.json"), "--faults", str(tmp_path / "faults.json")]
+
+    assert main(["serve", *limits, *files]) == 7
+    assert main(["serve"]) == 7
+    assert served[0].timing == Timing(
+        keep_alive_s=2.5, connection_timeout_ms=9_500, max_subscriptions=3
+    )
+    assert (served[0].auth, served[0].faults) == (tmp_path / "auth.json", tmp_path / "faults.json")
+    assert served[1] == server.Options()
+
+
+def test_a_limit_that_cannot_be_is_refused(capsys: Capture) -> None:
+    assert main(["serve", "--max-age", "0"]) == 1
+    assert capsys.readouterr().err == "jupyter-jobs: max_age_s must be more than 0, not 0.0\n"
+
+
+def test_serve_ends_by_an_interrupt_too(tmp_path: Path) -> None:
+    with running_backend(tmp_path / "jobs") as backend:
+        backend.process.send_signal(signal.SIGINT)
+
+        assert backend.process.wait(PATIENCE_S) == 0
+
+
+def test_a_second_backend_for_a_folder_is_refused(own_backend: RunningBackend) -> None:
+    second = subprocess.run(
+        [
+            *(sys.executable, "-m", "jupyter_jobs.cli", "serve"),
+            *("--data-dir", str(own_backend.data_dir)),
+        ],
+        env={**os.environ, "JUPYTER_JOBS_API_KEY": KEY},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr.startswith("jupyter-jobs: ")
+    assert str(own_backend.data_dir) in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert own_backend.stats()["connections"] == 0
+
+
+def test_stop_ends_the_backend_of_this_machine(started_backends_end: None, capsys: Capture) -> None:
+    backend = ensure_backend()
+
+    assert main(["stop"]) == 0
+    assert capsys.readouterr().out == (
+        f"stopped the backend, process {backend.pid}; jobs that run go on\n"
+    )
+    assert process_started_at(backend.pid) != backend.started
+    assert main(["stop"]) == 0
+    assert capsys.readouterr().out == "no backend is running\n"
+    assert main(["stop", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"stopped": None}
+
+
+def test_stop_is_of_one_folder_and_does_not_wait_for_ever(
+    own_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(own_backend.data_dir / "runtime"))
+    assert main(["stop"]) == 0
+    assert capsys.readouterr().out == "no backend is running\n"
+    words = ["stop", "--data-dir", str(own_backend.data_dir), "--json"]
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "kill", lambda *_: None)
+        assert main([*words, "--timeout", "0.1"]) == 124
+    assert "was asked to end and has not yet" in capsys.readouterr().err
+
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out) == {"stopped": own_backend.pid}
