@@ -26,6 +26,7 @@ from jupyter_jobs.appsync.endpoint import is_loopback
 from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.resolvers import Api, build
+from jupyter_jobs.backend.retention import Keep, Retention
 from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.session import Timing
 from jupyter_jobs.backend.topics import Topics
@@ -62,6 +63,7 @@ class Options:
         auth: A JSON file for `read_verifiers`: who is let in besides the holder of the backend's own key.
         faults: A JSON file of faults that it does on purpose (`backend.faults`); None for a backend that does none.
         slots: Jobs that run at a time; default the number of CPUs.
+        keep: What is kept of jobs that have ended; default as the environment says, see `Keep.read`.
     """
 
     host: str = "127.0.0.1"
@@ -73,6 +75,7 @@ class Options:
     auth: Path | None = None
     faults: Path | None = None
     slots: int | None = None
+    keep: Keep | None = None
 
 
 def serve(options: Options) -> int:
@@ -93,6 +96,7 @@ def serve(options: Options) -> int:
             f"refusing to listen on {options.host}: this backend runs what it is sent, and speaks without TLS; "
             "bind 127.0.0.1 and reach it through a tunnel"
         )
+    keep = options.keep or Keep.read(os.environ)
     folder = data_folder(options.data_dir)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _only_one(folder), contextlib.closing(Repository(folder / "jobs.sqlite")) as repository:
@@ -101,11 +105,16 @@ def serve(options: Options) -> int:
         with _bind(options, memory.port) as listener:
             port = listener.getsockname()[1]
             memory.keep(key, port)
-            return asyncio.run(_serve(options, folder, repository, key, listener))
+            return asyncio.run(_serve(options, keep, folder, repository, key, listener))
 
 
 async def _serve(
-    options: Options, folder: Path, repository: Repository, key: str, listener: socket.socket
+    options: Options,
+    keep: Keep,
+    folder: Path,
+    repository: Repository,
+    key: str,
+    listener: socket.socket,
 ) -> int:
     schema = build()
     topics = Topics(schema)
@@ -144,10 +153,12 @@ async def _serve(
     server = WebServer(backend.app, on_ready=lambda: _announce(folder, key, listener))
     await runner.start(update)
     idle = asyncio.create_task(_end_when_idle(server, backend, runner, options.idle_exit))
+    retention = asyncio.create_task(Retention(repository, folder).run(keep))
     try:
         await server.serve([listener])
     finally:
         idle.cancel()
+        retention.cancel()
         await runner.stop()
         runtime_file(folder).unlink(missing_ok=True)
     return 0

@@ -88,6 +88,28 @@ def test_the_next_one_has_the_same_address_key_and_jobs(tmp_path: Path) -> None:
     assert job["status"] == "QUEUED"
 
 
+def test_it_forgets_what_is_too_old_when_it_starts(tmp_path: Path) -> None:
+    given = {"request": "x", "kind": "COMMAND", "payload": '{"shell": "true"}'}
+    with running_backend(tmp_path / "backend") as first:
+        first.execute(SUBMIT_JOB, {"input": {**given, "id": "old"}})
+        while first.stats()["jobs"] != {"SUCCEEDED": 1}:
+            time.sleep(0.02)
+    with running_backend(tmp_path / "backend", env={"JUPYTER_JOBS_KEEP_DAYS": "0"}) as second:
+        while second.stats()["jobs"] != {}:
+            time.sleep(0.02)
+
+    assert list((tmp_path / "backend/jobs").iterdir()) == []
+
+
+def test_a_setting_of_what_is_kept_that_cannot_be_keeps_it_from_starting(tmp_path: Path) -> None:
+    process = start("--data-dir", str(tmp_path), JUPYTER_JOBS_KEEP_GB="all")
+
+    _, complaint = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 1
+    assert "JUPYTER_JOBS_KEEP_GB takes a number, 0 or more, or inf to keep all" in complaint
+
+
 def test_a_second_one_on_the_same_folder_is_told_so(tmp_path: Path) -> None:
     with running_backend(tmp_path / "backend") as first:
         second = start("--data-dir", str(tmp_path / "backend"))
