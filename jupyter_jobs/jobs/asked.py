@@ -47,9 +47,9 @@ def read_lines(
     while True:
         after = lines[-1]["seq"] if lines else None
         page = yield log_page(id_, after=after, since=None if lines else since)
-        if not page["lines"]:
-            return lines if tail is None else lines[-tail:]
         lines += page["lines"]
+        if page["ended"] or not page["lines"]:
+            return lines if tail is None else lines[-tail:]
 
 
 def metrics(id_: str, *, after: int | None = None, limit: int = POINTS) -> Call[Body]:

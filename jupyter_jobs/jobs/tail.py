@@ -21,6 +21,9 @@ NEWS = 1.0  # seconds between two that news asks for in vain, at most
 TROUBLED = 5.0  # seconds until the next one after no answer, at most
 OVERDUE = 3.0  # seconds after which an answer is not waited for any more
 LINES = 2000  # lines a question
+FULL = (
+    500_000  # characters; an answer that has more was cut short there, however few lines they are
+)
 _GROWTH = 1.5
 
 
@@ -86,7 +89,8 @@ class Tail:
         self._in_vain = min(self._in_vain + 1, 8) if self._hurried and not lines else 0
         self._pause = QUICK if lines else min(_GROWTH * self._pause, SLOW)
         self._asked_at, self._taken_at, self._hurried, self._failures = None, now, False, 0
-        self.due_at = now + self._pause if len(lines) < LINES else now
+        is_full = len(lines) >= LINES or sum(len(line["text"]) for line in lines) > FULL
+        self.due_at = now if is_full else now + self._pause
         if lines or place >= 0:
             self._after = lines[-1]["seq"] if lines else place
         self.ended = is_over and (bool(page["ended"]) or not lines)

@@ -37,6 +37,13 @@ def test_a_log_is_read_page_by_page() -> None:
     assert [question.get("after") for question in questions] == [None, 2, 3]
 
 
+def test_a_log_that_says_that_it_has_ended_is_asked_no_more() -> None:
+    read, questions = drive(asked.read_lines("j"), {**lines(1, 2), "ended": True})
+
+    assert len(read) == 2
+    assert len(questions) == 1
+
+
 def test_only_the_first_page_is_asked_for_by_time() -> None:
     _, questions = drive(asked.read_lines("j", since="2026-11-23T10:00:00Z"), lines(7), lines())
 

@@ -1,9 +1,12 @@
 import asyncio
 import base64
 import concurrent.futures
+import dataclasses
 import json
+import pickle
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.errors import (
+    DependencyFailed,
     InvalidJob,
     InvalidTransition,
     JobFailed,
@@ -24,9 +28,12 @@ from jupyter_jobs.errors import (
 )
 from jupyter_jobs.jobs import calls, handle
 from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.estimates import Queue
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import Job
+from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.requests import Command
+from jupyter_jobs.worker import current_job
 from tests.support.backend import RunningBackend
 from tests.support.following import following, submit, until
 
@@ -237,6 +244,56 @@ async def test_a_bad_end_raises_with_all_that_is_known_of_it(
             job.result(timeout=0)
 
 
+class BadDay(ValueError):
+    """An error of the user's own."""
+
+
+LOADABLE = json.dumps({**json.loads(ERROR), "loadable": True})
+
+
+def leave(backend: RunningBackend, id_: str, error: BaseException) -> None:
+    """Leave an exception behind as a job does that a backend of this machine runs."""
+    path = backend.data_dir / "jobs" / id_ / "error.pickle"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(pickle.dumps(error))
+
+
+async def test_what_a_function_raised_is_raised_here(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        leave(external_backend, job.id, BadDay("2026-13-01", 13))
+        update(job.id, status="FAILED", error=LOADABLE)
+
+        with pytest.raises(BadDay) as raised:
+            await job
+        error = raised.value
+        assert error.args == ("2026-13-01", 13)
+        assert isinstance(error.__cause__, JobFailed)
+        assert error.__cause__.traceback == "Traceback: line 7\n"
+        assert job.exception() is error
+        calls_before = len(traceback.extract_tb(error.__traceback__))
+        for _ in range(3):
+            with pytest.raises(ValueError) as again:  # noqa: PT011  # what a user writes
+                await job
+        assert again.value is error
+        assert len(traceback.extract_tb(error.__traceback__)) == calls_before
+
+
+async def test_what_cannot_be_raised_here_is_a_failed_job_that_says_why(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        update(job.id, status="FAILED", error=LOADABLE)
+
+        with pytest.raises(JobFailed) as raised:
+            await job
+        assert "Its exception cannot be raised here:" in raised.value.__notes__[-1]
+        assert "pruned" in raised.value.__notes__[-1]
+
+
 @pytest.mark.parametrize(
     ("said", "sentence", "tail"),
     [
@@ -261,6 +318,37 @@ async def test_a_worker_may_say_little_of_what_went_wrong(
             await job
         assert str(raised.value) == sentence
         assert raised.value.log_tail == tail
+
+
+async def test_a_job_that_never_started_for_another_one_has_failed_for_all_who_wait(
+    external_backend: RunningBackend, update: Work, group: str
+) -> None:
+    error = '{"type": "DependencyFailed", "message": "prepare failed: ValueError: bad day"}'
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        update(job.id, status="CANCELLED", error=error)
+
+        with pytest.raises(DependencyFailed, match=r"^work never started: prepare failed: Value"):
+            await job
+        assert job.status == "CANCELLED"
+        assert not job.cancelled()
+        assert isinstance(job.exception(), DependencyFailed)
+
+
+async def test_an_api_that_tells_no_turn_has_that_among_known_jobs(
+    external_backend: RunningBackend, update: Work, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = PROFILES["jupyter_jobs"].documents
+    fewer = {name: text for name, text in documents.items() if name != "jobQueue"}
+    profile = dataclasses.replace(PROFILES["jupyter_jobs"], documents=fewer)
+    async with following(external_backend, group) as client:
+        first, second = [await one_job(client, external_backend) for _ in range(2)]
+        monkeypatch.setattr(client.api, "profile", profile)
+
+        assert second.queue() == Queue(1, None)
+        update(first.id, status="RUNNING")
+        await until(client, first.running)
+        assert first.queue() is None
 
 
 async def test_a_job_that_takes_longer_than_somebody_waits_goes_on(
@@ -489,6 +577,55 @@ async def test_a_failure_brings_the_jobs_traceback_and_last_lines(client: JobCli
     traceback, lines = raised.value.__notes__
     assert 'raise ValueError(f"bad day {day}")' in traceback or "in parse" in traceback
     assert lines.endswith("reading 2026-13-01")
+
+
+async def test_a_failure_that_travels_no_further_than_its_words_is_a_failed_job(
+    client: JobClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await client.submit(lambda: 1 / 0)
+    monkeypatch.setattr(type(client.api.wire.endpoint), "is_loopback", False)
+
+    with pytest.raises(JobFailed, match="ZeroDivisionError: division by zero"):
+        await job
+
+
+async def test_a_large_value_comes_by_its_file(client: JobClient, backend: RunningBackend) -> None:
+    job = await client.submit(lambda: bytes(9_000_000))
+
+    assert await job == bytes(9_000_000)
+    for file in backend.data_dir.rglob("result.pickle"):
+        if job.id in str(file):
+            file.unlink()
+    with pytest.raises(ResultUnavailable):
+        await job
+
+
+async def test_what_a_job_measured_and_left_behind_is_at_hand(client: JobClient) -> None:
+    def train() -> None:
+        for step in range(3):
+            current_job().metrics(loss=1 / (step + 1), step=10 * step)
+        (current_job().dir / "model.txt").write_text("weights")
+
+    job = await client.submit(train)
+    await job
+
+    loss = await asyncio.to_thread(job.metrics, "loss")
+    assert (list(loss), loss.steps) == ([1, 1 / 2, 1 / 3], [0, 10, 20])
+    assert (await asyncio.to_thread(job.metrics)).last == {"loss": 1 / 3}
+    [file] = await asyncio.to_thread(job.files)
+    assert (file.name, file.read_text()) == ("model.txt", "weights")
+
+
+async def test_a_job_that_waits_tells_its_turn(client: JobClient) -> None:
+    first = await client.submit(Command(["sleep", "60"]))
+    second = await client.submit(Command(["true"]), after=[first])
+
+    queue = await asyncio.to_thread(second.queue)
+    assert isinstance(queue, Queue)
+    await client.cancel(first.id)
+    with pytest.raises(DependencyFailed, match="true never started: sleep was cancelled"):
+        await second
+    assert await asyncio.to_thread(second.queue) is None
 
 
 @pytest.fixture

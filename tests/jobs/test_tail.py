@@ -1,6 +1,6 @@
 from typing import Any
 
-from jupyter_jobs.jobs.tail import LINES, NEWS, OVERDUE, QUICK, SLOW, TROUBLED, Tail
+from jupyter_jobs.jobs.tail import FULL, LINES, NEWS, OVERDUE, QUICK, SLOW, TROUBLED, Tail
 
 
 def page(*seqs: int, ended: bool = False) -> dict[str, Any]:
@@ -88,6 +88,16 @@ def test_a_full_page_is_followed_by_the_next_at_once() -> None:
     answered(tail, 0.1, *range(2, LINES + 2))
 
     assert asked(tail, 0.1) == {"id": "j", "after": LINES + 1, "limit": LINES}
+
+
+def test_a_page_of_few_long_lines_is_a_full_one() -> None:
+    tail = Tail("j", 0)
+    tail.ask(0.0, 0)
+    tail.take(
+        0, {"lines": [{"seq": 1, "text": "x" * FULL + "x"}], "ended": False}, 0.1, is_over=False
+    )
+
+    assert tail.due_at == 0.1
 
 
 def test_an_answer_that_is_held_up_is_overtaken_and_then_dropped() -> None:
