@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from jupyter_jobs.jobs.handle import JobHandle as JobHandle
     from jupyter_jobs.jobs.joblist import JobList as JobList
     from jupyter_jobs.jobs.joblist import gather as gather
-    from jupyter_jobs.jobs.kinds import Command as Command
-    from jupyter_jobs.jobs.kinds import Notebook as Notebook
     from jupyter_jobs.jobs.model import JobStatus as JobStatus
     from jupyter_jobs.jobs.model import Priority as Priority
     from jupyter_jobs.jobs.profiles import Profile as Profile
+    from jupyter_jobs.jobs.specs import Command as Command
+    from jupyter_jobs.jobs.specs import Notebook as Notebook
     from jupyter_jobs.jobs.waiting import as_completed as as_completed
     from jupyter_jobs.jobs.waiting import wait as wait
     from jupyter_jobs.widget.monitor import JobMonitor as JobMonitor
@@ -43,7 +43,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOME = {
     "ApiKeyAuth": "appsync.auth",
-    "Command": "jobs.kinds",
+    "Command": "jobs.specs",
     "IamAuth": "appsync.auth",
     "JobClient": "jobs.client",
     "JobConfig": "jobs.config",
@@ -56,7 +56,7 @@ _HOME = {
     "JobTimedOut": "errors",
     "JobsError": "errors",
     "JobsRefused": "errors",
-    "Notebook": "jobs.kinds",
+    "Notebook": "jobs.specs",
     "Priority": "jobs.model",
     "Profile": "jobs.profiles",
     "TokenAuth": "appsync.auth",
@@ -107,3 +107,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Make `%jobs` and `%%job` known, for `%load_ext jupyter_jobs`."""
+    from jupyter_jobs.widget.magics import load
+
+    load(shell)
