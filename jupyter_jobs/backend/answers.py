@@ -17,9 +17,14 @@ from graphql import (
 
 from jupyter_jobs.backend.refusal import Refusal
 
-__all__ = ["error_entry", "selected_fields"]
+__all__ = ["INTERNAL_FAILURE", "error_entry", "selected_fields"]
 
 log = logging.getLogger("jupyter_jobs.backend")
+
+INTERNAL_FAILURE: Mapping[str, Any] = {
+    "errorType": "InternalFailure",
+    "message": "The backend failed; its log says why.",
+}
 
 
 def error_entry(error: GraphQLError, error_type: str | None = None) -> dict[str, Any]:
@@ -29,11 +34,7 @@ def error_entry(error: GraphQLError, error_type: str | None = None) -> dict[str,
         error_type, info = cause.error_type, cause.info
     elif cause is not None and not isinstance(cause, GraphQLError):
         log.error("a resolver failed", exc_info=cause)
-        return {
-            "errorType": "InternalFailure",
-            "message": "The backend failed; its log says why.",
-            "path": error.path,
-        }
+        return {**INTERNAL_FAILURE, "path": error.path}
     return {
         "path": error.path,
         "data": None,

@@ -6,14 +6,17 @@ import base64
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from jupyter_jobs.backend.refusal import Refusal
+from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.worker.logfile import LogLine, LogReader
+from jupyter_jobs.worker.metrics import MetricPoint, MetricsReader
 from jupyter_jobs.worker.outcome import read_json
 
 __all__ = ["FILES_LIMIT", "INLINE_LIMIT", "JobFolder"]
@@ -27,35 +30,38 @@ class JobFolder:
 
     Args:
         path: Of the folder.
+        body: The job, as it was before anything is read: of one that had ended nothing more is written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, body: Mapping[str, Any]) -> None:
         self._path = path
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more is written into it."""
-        return (self._path / "outcome.json").exists()
+        self._body = body
+        self._ended = JobStatus(body["status"]).is_terminal
 
     def log(
         self, *, after: int | None, since: datetime | None, tail: int | None, limit: int
     ) -> dict[str, Any]:
         """Return lines of its output as a `LogPage` of the schema."""
         reader = LogReader(self._path / "log")
-        ended = self.has_ended  # before reading: nothing follows if it was there
+        since_ms = None if since is None else int(since.timestamp() * 1000)
         if tail is not None and after is None:
-            page = reader.tail(min(tail, limit))
+            page = reader.tail(min(tail, limit), since_ms)
         else:
-            page = reader.page(after or 0, limit)
+            page = reader.page(after or 0, limit, since_ms)
         return {
             "lines": [_log_line(line) for line in page.lines],
-            "ended": ended and page.at_end,
+            "ended": self._ended and page.at_end,
             "dropped": page.dropped,
         }
 
     def metrics(self, *, after: int | None, limit: int) -> dict[str, Any]:
         """Return points of what it measures as a `MetricPage` of the schema."""
-        return {"points": [], "ended": self.has_ended, "dropped": 0}
+        page = MetricsReader(self._path / "metrics").page(after or 0, limit)
+        return {
+            "points": [_metric_point(point) for point in page.points],
+            "ended": self._ended and page.at_end,
+            "dropped": page.dropped,
+        }
 
     def files(self) -> list[dict[str, Any]]:
         """Return the files that it keeps, as `JobFile`s of the schema; links are left out, wherever they lead."""
@@ -72,30 +78,46 @@ class JobFolder:
             for path, told in islice(_regular_files(root), FILES_LIMIT)
         ]
 
-    def result(self, body: dict[str, Any], *, may_stay: bool) -> dict[str, Any] | None:
+    def result(self, *, may_stay: bool) -> dict[str, Any] | None:
         """Return what it came to as a `JobResult` of the schema, or None if it has come to nothing.
 
         Args:
-            body: The job.
             may_stay: Whether a large one may be told by its path.
+
+        Raises:
+            Refusal: `ResultExpired`: there was a result, and its files were pruned.
         """
+        body = self._body
         if body["status"] == "FAILED":
-            return self._pickle("error.pickle", "exception", may_stay)
+            told = json.loads(body["error"] or "null")
+            loadable = isinstance(told, dict) and bool(told.get("loadable"))
+            return self._pickle("error.pickle", "exception", may_stay, was_there=loadable)
         if body["status"] != "SUCCEEDED":
             return None
-        if (pickled := self._pickle("result.pickle", "pickle", may_stay)) is not None:
-            return pickled
         text = body["result"]
-        if text is None and body["resultSize"] is not None:
-            text = json.dumps((read_json(self._path / "outcome.json") or {}).get("result"))
+        large = text is None and body["resultSize"] is not None
+        outcome = read_json(self._path / "outcome.json") if large else None
+        in_json = outcome is not None and "result" in outcome
+        pickled = self._pickle("result.pickle", "pickle", may_stay, was_there=large and not in_json)
+        if pickled is not None:
+            return pickled
+        if outcome is not None and in_json:
+            text = json.dumps(outcome["result"])
         return {"encoding": "json", "data": base64.b64encode((text or "null").encode()).decode()}
 
-    def _pickle(self, name: str, encoding: str, may_stay: bool) -> dict[str, Any] | None:
+    def _pickle(
+        self, name: str, encoding: str, may_stay: bool, *, was_there: bool
+    ) -> dict[str, Any] | None:
         path = self._path / name
         with suppress(FileNotFoundError):
             if may_stay and path.stat().st_size > INLINE_LIMIT:
                 return {"encoding": encoding, "path": str(path)}
             return {"encoding": encoding, "data": base64.b64encode(path.read_bytes()).decode()}
+        if was_there:
+            raise Refusal(
+                "ResultExpired",
+                f"The result of job {self._body['id']} is not kept any more: its files were pruned.",
+            )
         return None
 
 
@@ -105,6 +127,15 @@ def _log_line(line: LogLine) -> dict[str, Any]:
         "time": _iso(line.time_ms / 1000),
         "stream": line.stream,
         "text": line.text,
+    }
+
+
+def _metric_point(point: MetricPoint) -> dict[str, Any]:
+    return {
+        "seq": point.seq,
+        "time": _iso(point.time_ms / 1000),
+        "step": point.step,
+        "values": json.dumps(point.values),
     }
 
 

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import uuid
+import json
+from collections.abc import Awaitable
 from typing import Any
 
-from jupyter_jobs.backend.inputs import (
-    read_after,
-    read_id,
-    read_json,
-    read_key,
-    read_moment,
-    read_params,
-    read_rules,
-    read_tags,
-    read_text,
-)
+from jupyter_jobs.backend.inputs import read_json
+from jupyter_jobs.backend.measuring import Measuring
 from jupyter_jobs.backend.queries import Info
 from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Body, Repository
+from jupyter_jobs.backend.retention import Retention
 from jupyter_jobs.backend.runner import Runner
-from jupyter_jobs.errors import InvalidJob
-from jupyter_jobs.jobs.limits import EVENT_LIMIT, check_event, event_size
-from jupyter_jobs.jobs.model import JobKind, JobStatus, Priority
+from jupyter_jobs.backend.submissions import Submissions
+from jupyter_jobs.jobs.limits import EVENT_LIMIT, event_size
+from jupyter_jobs.jobs.model import JobStatus
 
 __all__ = ["Mutations"]
-
-_REPEATED = (
-    "group",
-    "request",
-    "name",
-    "kind",
-    "priority",
-    "params",
-    "tags",
-    "submittedFrom",
-    "key",
-    "batch",
-    "after",
-    "rules",
-)
-"""What a retry has of the job that it repeats, besides its payload."""
 
 
 class Mutations:
@@ -49,45 +26,17 @@ class Mutations:
     def __init__(self, repository: Repository, runner: Runner) -> None:
         self._repository = repository
         self._runner = runner
+        self._retention = Retention(repository, runner.folder)
+        self._submissions = Submissions(repository, runner)
+        self._measuring = Measuring(runner.folder)
 
-    async def submit_job(self, _: Any, __: Info, input: dict[str, Any]) -> Body:
-        """Store a job, or return the one that this submission has made before."""
-        fields = {
-            "id": read_id(input.get("id") or str(uuid.uuid4())),
-            "group": input.get("group"),
-            "request": read_text(input["request"], "request"),
-            "name": input.get("name") or input["request"].strip(),
-            "kind": input.get("kind") or JobKind.REQUEST.value,
-            "priority": input.get("priority") or Priority.MEDIUM.value,
-            "params": read_params(input.get("params")),
-            "tags": read_tags(input.get("tags")),
-            "submittedFrom": input.get("submittedFrom"),
-            "key": read_key(input.get("key")),
-            "batch": input.get("batch"),
-            "after": read_after(input.get("after")),
-            "rules": read_rules(input.get("rules"), self._runner.slots),
-        }
-        payload = input.get("payload")
-        known = self._repository.get(fields["id"])
-        if known is None:
-            try:
-                check_event(fields)
-            except InvalidJob as error:
-                raise Refusal("InvalidJob", str(error)) from None
-            await self._runner.check({**fields, "payload": payload})
-            body = self._repository.insert(fields, payload)
-            if body is not None:
-                self._runner.nudge()
-                return body
-            known = self._known(fields["id"])
-        same = all(known[name] == value for name, value in fields.items())
-        if same and self._repository.payload(fields["id"]) == payload:
-            return known  # the same submit once more: its answer was lost
-        raise Refusal(
-            "ConditionalCheckFailed",
-            f"There is another job with the id {fields['id']}.",
-            {"id": fields["id"]},
-        )
+    def submit_job(self, _: Any, __: Info, input: dict[str, Any]) -> Body | Awaitable[Body]:
+        """Store a job, or return the one that stands for it already."""
+        return self._submissions.submit(input)
+
+    def retry_job(self, _: Any, __: Info, id: str) -> Body | Awaitable[Body]:
+        """Submit the work of a job that ended once more."""
+        return self._submissions.retry(id)
 
     def cancel_job(self, _: Any, __: Info, id: str) -> Body:
         """Ask for the end of a job."""
@@ -99,27 +48,6 @@ class Mutations:
             self._runner.kill(id)
         return body
 
-    async def retry_job(self, _: Any, __: Info, id: str) -> Body:
-        """Submit the work of a job that ended once more."""
-        ended = self._known(id)
-        if not (status := JobStatus(ended["status"])).is_terminal:
-            raise Refusal(
-                "InvalidTransition",
-                f"Job {id} is {status.word}; only a job that has ended can be retried. Wait for its end, or cancel it.",
-            )
-        if (retry := self._repository.retry_of(id)) is not None:
-            return retry
-        payload = self._repository.payload(id)
-        await self._runner.check({**ended, "payload": payload})
-        fields = {name: ended[name] for name in _REPEATED}
-        fields |= {"id": str(uuid.uuid4()), "retryOf": id, "attempt": ended["attempt"] + 1}
-        if (retry := self._repository.insert(fields, payload)) is not None:
-            self._runner.nudge()
-            return retry
-        retry = self._repository.retry_of(id)
-        assert retry is not None  # another call was faster
-        return retry
-
     def update_job(self, _: Any, info: Info, input: dict[str, Any]) -> Body:
         """Write what is told of a job."""
         changes = {name: value for name, value in input.items() if value is not None}
@@ -130,7 +58,13 @@ class Mutations:
             read_json(changes.get(name), name)
         if changes.get("total") and "done" in changes and "progress" not in changes:
             changes["progress"] = min(max(changes["done"] / changes["total"], 0.0), 1.0)
-        size = event_size({**self._known(id_), **changes})
+        body = self._known(id_)
+        point = None
+        if "metrics" in changes:
+            point = self._measuring.read(body, json.loads(changes["metrics"]))
+            changes["metrics"] = point.in_short
+        changes |= info.context.inside
+        size = event_size({**body, **changes})
         if size > EVENT_LIMIT:
             raise Refusal(
                 "PayloadTooLarge",
@@ -138,9 +72,14 @@ class Mutations:
                 "store its result elsewhere and say where.",
                 {"size": size, "limit": EVENT_LIMIT},
             )
-        return self._repository.update(id_, {**changes, **(info.context or {})}, expected)
+        body = self._repository.update(id_, changes, expected)
+        if point is not None:
+            self._measuring.keep(point)
+        if JobStatus(body["status"]).is_terminal:
+            self._measuring.end(id_)
+        return body
 
-    def prune_jobs(
+    async def prune_jobs(
         self,
         _: Any,
         __: Info,
@@ -149,8 +88,7 @@ class Mutations:
         filesOnly: bool | None = None,
     ) -> int:
         """Forget jobs that ended before a time; return how many."""
-        read_moment(before, "before")
-        return 0
+        return await self._retention.prune(before, group, files_only=bool(filesOnly))
 
     def _known(self, id_: str) -> Body:
         body = self._repository.get(id_)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 from graphql import GraphQLResolveInfo
@@ -84,17 +83,14 @@ class Queries:
 
     def job_queue(self, _: Any, __: Info, id: str) -> dict[str, Any] | None:
         """Return a `QueuePlace`, or None."""
-        if self._known(id)["status"] != "QUEUED":
-            return None
-        waiting = [body["id"] for body in self._repository.next_queued(10_000)]
-        return {"ahead": waiting.index(id) if id in waiting else len(waiting), "seconds": None}
+        self._known(id)
+        return self._runner.queue_place(id)
 
     async def job_result(self, _: Any, info: Info, id: str) -> dict[str, Any] | None:
         """Return a `JobResult`, or None. A path is told to those who ask for one."""
-        body = self._known(id)
         selected = info.field_nodes[0].selection_set
         names = dict(selected_fields(selected, info.fragments)).values() if selected else ()
-        return await asyncio.to_thread(self._folder(id).result, body, may_stay="path" in names)
+        return await asyncio.to_thread(self._folder(id).result, may_stay="path" in names)
 
     def job_payload(self, _: Any, __: Info, id: str) -> str | None:
         """Return what a job was submitted with, or None."""
@@ -102,8 +98,8 @@ class Queries:
         return self._repository.payload(id)
 
     def _folder(self, id_: str) -> JobFolder:
-        self._known(id_)
-        return JobFolder(Path(self._runner.folder) / "jobs" / id_)
+        body = self._known(id_)
+        return JobFolder(self._runner.folder / "jobs" / id_, body)
 
     def _known(self, id_: str) -> Body:
         body = self._repository.get(id_)

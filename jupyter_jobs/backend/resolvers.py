@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
 from graphql import (
-    DocumentNode,
     ExecutionResult,
-    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     OperationType,
     build_schema,
     execute,
     get_operation_ast,
-    parse,
-    validate,
 )
 
-from jupyter_jobs.backend.answers import error_entry, selected_fields
+from jupyter_jobs.backend.answers import INTERNAL_FAILURE, error_entry
+from jupyter_jobs.backend.documents import SHORT, Documents
 from jupyter_jobs.backend.mutations import Mutations
 from jupyter_jobs.backend.queries import Queries
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.runner import Runner
-from jupyter_jobs.backend.serial import SerialExecutor
+from jupyter_jobs.backend.serial import Context, SerialExecutor
 
 __all__ = ["Api", "build"]
+
+log = logging.getLogger("jupyter_jobs.backend")
 
 PRELUDE = """
 scalar AWSJSON
 scalar AWSDateTime
 directive @aws_subscribe(mutations: [String!]!) on FIELD_DEFINITION
 """
-_DOCUMENTS = 100  # that are kept after reading
-_SHORT = 8 * 1024  # characters of a document that may be kept
 
 Publish = Callable[[str, dict[str, Any]], None]
 
@@ -58,6 +57,7 @@ class Api:
     """
 
     def __init__(self, repository: Repository, runner: Runner, *, publish: Publish) -> None:
+        self._repository = repository
         self._publish = publish
         self._schema = build()
         for root, resolvers in (
@@ -66,8 +66,7 @@ class Api:
         ):
             for name, field in root.fields.items() if root else ():
                 field.resolve = getattr(resolvers, _snake(name))
-        # Clients send the same few documents again and again; reading one takes longer than executing it.
-        self._read = functools.lru_cache(_DOCUMENTS)(self._parse)
+        self._documents = Documents(self._schema)
 
     async def execute(
         self,
@@ -85,9 +84,11 @@ class Api:
             operation_name: Which of several operations.
             inside: Fields of a job that only this process may write, for `updateJob`.
         """
-        read = self._read if len(query) <= _SHORT else self._parse
+        read = self._documents.read
         try:
-            document, invalid = read(query)
+            document, invalid = (
+                read(query) if len(query) <= SHORT else await asyncio.to_thread(read, query)
+            )
         except GraphQLError as error:
             return {"data": None, "errors": [error_entry(error, "BadRequestException")]}
         operation = get_operation_ast(document, operation_name)
@@ -99,30 +100,29 @@ class Api:
                 "data": None,
                 "errors": [error_entry(error, "ValidationError") for error in invalid],
             }
-        result = execute(
+        start = functools.partial(
+            execute,
             self._schema,
             document,
             variable_values=dict(variables or {}),
             operation_name=operation_name,
-            context_value=inside,
+            context_value=Context(
+                inside=inside or {},
+                transaction=self._repository.transaction,
+                publish=self._publish,
+            ),
             executor_class=SerialExecutor,
         )
-        answer: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
-        if operation.operation is OperationType.MUTATION:
-            fragments = {
-                node.name.value: node
-                for node in document.definitions
-                if isinstance(node, FragmentDefinitionNode)
-            }
-            for key, name in selected_fields(operation.selection_set, fragments):
-                if isinstance(value := (answer.data or {}).get(key), dict):
-                    self._publish(name, value)
+        try:
+            # Of a mutation the variables alone are read before something is awaited.
+            apart = len(query) > SHORT and operation.operation is OperationType.MUTATION
+            result = await asyncio.to_thread(start) if apart else start()
+            answer = result if isinstance(result, ExecutionResult) else await result
+        except Exception:  # the database cannot be written; whoever asked must hear of it
+            log.exception("a request failed")
+            return {"data": None, "errors": [INTERNAL_FAILURE]}
         errors = [error_entry(error) for error in answer.errors or ()]
         return {"data": answer.data} | ({"errors": errors} if errors else {})
-
-    def _parse(self, query: str) -> tuple[DocumentNode, list[GraphQLError]]:
-        document = parse(query)
-        return document, validate(self._schema, document)
 
 
 def _snake(name: str) -> str:

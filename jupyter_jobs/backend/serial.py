@@ -1,18 +1,42 @@
-"""Mutations one after the other, however many there are."""
+"""Mutations one after the other, however many there are, and others are served meanwhile."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import Undefined
+from graphql import SelectionSetNode, Undefined
 from graphql.execution import Executor
 from graphql.pyutils import Path
 
-__all__ = ["SerialExecutor"]
+from jupyter_jobs.backend.flat import Leaf, flatten, pick
+
+__all__ = ["Context", "SerialExecutor"]
+
+_SLICE_S = 0.01  # how long others may wait
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What goes along with an execution.
+
+    Attributes:
+        inside: Fields of a job that only this process may write.
+        transaction: Holds what is written in a block together.
+        publish: Is given each mutation's name and what it came to, as the caller selected it, once that is kept.
+    """
+
+    inside: Mapping[str, Any] = field(default_factory=dict)
+    transaction: Callable[[], AbstractContextManager[None]] = nullcontext
+    publish: Callable[[str, dict[str, Any]], object] = lambda name, selected: None
 
 
 class SerialExecutor(Executor[Any]):
-    """Executes root fields of a mutation in a loop.
+    """Executes root fields of a mutation in slices: those that need no waiting in one transaction each.
 
     graphql-core chains one coroutine to the next, and a thousand of them are deeper than Python's stack may be.
     """
@@ -26,18 +50,69 @@ class SerialExecutor(Executor[Any]):
         position_context: Any,
     ) -> Any:
         """Execute the fields in their order; each starts when the one before it has ended."""
+        context = self.context_value or Context()
+        todo = list(reversed(grouped_field_set.items()))
+        results: dict[str, Any] = {}
+
+        def one(key: str, details: Any) -> Any:
+            where = Path(path, key, parent_type.name)
+            return self.execute_field(parent_type, source_value, details, where, position_context)
+
+        def keep(key: str, details: Any, result: Any) -> None:
+            if result is not Undefined:
+                results[key] = result
+            if isinstance(result, dict):
+                context.publish(details[0].node.name.value, result)
 
         async def execute() -> dict[str, Any]:
-            results: dict[str, Any] = {}
-            for name, details in grouped_field_set.items():
-                where = Path(path, name, parent_type.name)
-                result = self.execute_field(
-                    parent_type, source_value, details, where, position_context
-                )
-                if self.is_awaitable(result):
-                    result = await result
-                if result is not Undefined:
-                    results[name] = result
+            until = time.monotonic() + _SLICE_S
+            while todo:
+                done: list[tuple[str, Any, Any]] = []
+                waiting = None
+                with context.transaction():
+                    while todo and waiting is None:
+                        key, details = todo.pop()
+                        result = one(key, details)
+                        if self.is_awaitable(result):
+                            waiting = key, details, result
+                        else:
+                            done.append((key, details, result))
+                        if time.monotonic() >= until:
+                            break
+                for told in done:
+                    keep(*told)
+                if waiting is not None:
+                    key, details, result = waiting
+                    keep(key, details, await result)
+                if todo and time.monotonic() >= until:
+                    await asyncio.sleep(0)
+                    until = time.monotonic() + _SLICE_S
             return results
 
         return execute()
+
+    def complete_object_value(
+        self,
+        return_type: Any,
+        field_details_list: Any,
+        info: Any,
+        path: Any,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """Read an object at once if its selection allows it."""
+        if len(field_details_list) == 1 and isinstance(result, dict):
+            leaves = self._leaves(return_type, field_details_list[0].node.selection_set)
+            if leaves is not None and (picked := pick(leaves, result)) is not None:
+                return picked
+        return super().complete_object_value(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
+    def _leaves(self, type_: Any, selected: SelectionSetNode) -> Sequence[Leaf] | None:
+        plans: dict[tuple[str, int], Sequence[Leaf] | None]
+        plans = self.__dict__.setdefault("_plans", {})
+        key = type_.name, id(selected)
+        if key not in plans:
+            plans[key] = flatten(type_, selected, self.fragment_definitions)
+        return plans[key]

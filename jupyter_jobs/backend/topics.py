@@ -12,7 +12,7 @@ import functools
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLNonNull,
+    GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -33,6 +34,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from jupyter_jobs.appsync.messages import dumps
+from jupyter_jobs.backend.flat import Leaf, flatten, fragments_of, pick
 from jupyter_jobs.jobs.limits import EVENT_LIMIT
 
 __all__ = ["RefusedStart", "Subscriber", "Topics"]
@@ -61,6 +63,8 @@ class Subscriber:
         arguments: Those of its root field that were given, null ones included.
         document: Its document, parsed.
         variables: Its variables, as JSON.
+        leaves: What it selects, when that is plain fields of the job.
+        name: What it calls the field.
         key: Equal for subscribers that are to get equal texts.
         deliver: Takes the JSON text of each event's payload.
     """
@@ -69,6 +73,8 @@ class Subscriber:
     arguments: Mapping[str, Any]
     document: DocumentNode
     variables: Mapping[str, Any]
+    leaves: Sequence[Leaf] | None
+    name: str
     key: str
     deliver: Deliver
 
@@ -166,9 +172,40 @@ class Topics:
         if isinstance(values, list):
             raise RefusedStart([{"message": error.message} for error in values])
         arguments = get_argument_values(root.fields[node.name.value], node, values)
-        return Subscriber(node.name.value, arguments, document, variables, data, deliver)
+        return Subscriber(
+            field=node.name.value,
+            arguments=arguments,
+            document=document,
+            variables=variables,
+            leaves=self._leaves(node, root.fields[node.name.value].type, document),
+            name=(node.alias or node.name).value,
+            key=data,
+            deliver=deliver,
+        )
+
+    def _leaves(self, node: FieldNode, type_: Any, document: DocumentNode) -> Sequence[Leaf] | None:
+        if node.directives or not isinstance(type_, GraphQLObjectType):
+            return None
+        return flatten(type_, node.selection_set, fragments_of(document))
 
     def _payload(self, subscriber: Subscriber, selected: Mapping[str, Any]) -> str | None:
+        payload = self._read_at_once(subscriber, selected) or self._execute(subscriber, selected)
+        text = dumps(payload)
+        if len(text.encode()) > EVENT_LIMIT:
+            self.dropped += 1
+            log.warning("dropped an event of %d bytes, the limit is %d", len(text), EVENT_LIMIT)
+            return None
+        return text
+
+    def _read_at_once(
+        self, subscriber: Subscriber, selected: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        if subscriber.leaves is None:
+            return None
+        picked = pick(subscriber.leaves, selected)
+        return None if picked is None else {"data": {subscriber.name: picked}}
+
+    def _execute(self, subscriber: Subscriber, selected: Mapping[str, Any]) -> dict[str, Any]:
         result = execute_sync(
             self._schema,
             subscriber.document,
@@ -178,12 +215,7 @@ class Topics:
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             payload["errors"] = self._errors(result)
-        text = dumps(payload)
-        if len(text.encode()) > EVENT_LIMIT:
-            self.dropped += 1
-            log.warning("dropped an event of %d bytes, the limit is %d", len(text), EVENT_LIMIT)
-            return None
-        return text
+        return payload
 
     def _errors(self, result: ExecutionResult) -> list[dict[str, Any]]:
         return [self._error(error) for error in result.errors or ()]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,9 +12,10 @@ from starlette.types import ASGIApp
 from jupyter_jobs.appsync.auth import ApiKeyVerifier
 from jupyter_jobs.backend.app import BODY_LIMIT, Backend
 from jupyter_jobs.backend.faults import Faults, FaultyApp
-from jupyter_jobs.backend.resolvers import Api, build
+from jupyter_jobs.backend.resolvers import build
 from jupyter_jobs.backend.topics import Topics
 from tests.support.backend import RunningBackend
+from tests.support.bare_api import BareApi
 
 TYPENAME = json.dumps({"query": "{ __typename }"})
 
@@ -190,15 +192,16 @@ def test_unknown_paths_and_methods_are_numbered_too(external_backend: RunningBac
 
 @pytest.mark.parametrize("faulty", [False, True])
 async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(
-    faulty: bool,
+    faulty: bool, tmp_path: Path
 ) -> None:
     topics, verifier = Topics(build()), ApiKeyVerifier(["da2-k"])
 
     def around(app: ASGIApp) -> ASGIApp:
         return FaultyApp(app, Faults(), verifier, lambda scope: None)
 
-    api = Api(None, None, publish=topics.publish)  # which nothing reaches
-    backend = Backend(api, topics, verifier, around=around if faulty else None)
+    bare = BareApi(tmp_path)
+    bare.repository.close()  # for nothing reaches it
+    backend = Backend(bare.api, topics, verifier, around=around if faulty else None)
     scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b""}
     scope |= {"headers": [(b"host", b"localhost"), (b"x-api-key", b"da2-k")]}
     arriving = [

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +7,13 @@ from typing import Any
 
 import pytest
 
-from jupyter_jobs.backend.runner import Runner
-from jupyter_jobs.jobs.limits import EVENT_LIMIT, PARAMS_LIMIT
-from jupyter_jobs.jobs.model import WIRE_NAMES
+from jupyter_jobs.jobs.limits import EVENT_LIMIT
 from jupyter_jobs.jobs.operations import (
     CANCEL_JOB,
     GET_JOB,
-    JOB_PAYLOAD,
+    JOB_METRICS,
     JOB_RESULT,
-    RETRY_JOB,
-    SUBMIT_JOB,
+    PRUNE_JOBS,
     UPDATE_JOB,
 )
 from tests.support.bare_api import BareApi
@@ -28,84 +24,6 @@ def backend(tmp_path: Path) -> Iterator[BareApi]:
     made = BareApi(tmp_path)
     yield made
     made.repository.close()
-
-
-async def test_a_submitted_job_is_answered_in_full_and_published_as_it_was_selected(
-    backend: BareApi,
-) -> None:
-    job = await backend.submit(id="a", group="g", params='{"n": 1}', priority="HIGH")
-
-    assert list(job) == list(WIRE_NAMES.values())
-    assert (job["id"], job["status"], job["version"], job["kind"]) == ("a", "QUEUED", 1, "REQUEST")
-    assert (job["priority"], job["params"], job["group"]) == ("HIGH", '{"n": 1}', "g")
-    assert backend.published == [("submitJob", job)]
-    assert await backend.ask(GET_JOB, id="a") == job
-
-
-async def test_without_an_id_the_server_makes_one(backend: BareApi) -> None:
-    assert (await backend.submit())["id"] != (await backend.submit())["id"]
-
-
-async def test_the_same_submission_again_is_the_job_that_is_there(backend: BareApi) -> None:
-    first = await backend.submit(id="a", params="[1]", payload='{"x": 1}')
-    await backend.ask(UPDATE_JOB, input={"id": "a", "status": "RUNNING"})
-
-    again = await backend.submit(id="a", params="[1]", payload='{"x": 1}')
-
-    assert first["version"] == 1
-    assert (again["status"], again["version"]) == ("RUNNING", 2)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"request": "s"},
-        {"params": "[2]"},
-        {"name": "n"},
-        {"payload": '{"x": 2}'},
-        {"priority": "LOW"},
-        {"tags": ["x"]},
-    ],
-)
-async def test_another_submission_under_a_known_id_is_refused(
-    backend: BareApi, other: dict[str, str]
-) -> None:
-    given = {"id": "a", "request": "r", "params": "[1]", "payload": '{"x": 1}'}
-    await backend.submit(**given)
-
-    error = await backend.refused(SUBMIT_JOB, input={**given, **other})
-
-    assert (error["errorType"], error["errorInfo"]) == ("ConditionalCheckFailed", {"id": "a"})
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"request": "  "}, "request is empty"),
-        ({"params": "{"}, "params must be JSON"),
-        ({"params": "NaN"}, "params must be JSON"),
-        ({"params": json.dumps("x" * PARAMS_LIMIT)}, "102,402 bytes, the limit is 102,400"),
-        ({"id": "../up"}, "id must be"),
-        ({"id": "a" * 129}, "id must be"),
-        ({"kind": "FUNCTION", "payload": "[]"}, "payload must be a JSON object"),
-        ({"kind": "FUNCTION"}, "payload lacks 'function'"),
-        ({"tags": [" "]}, "a tag is a non-empty string"),
-    ],
-)
-async def test_what_cannot_be_a_job_is_refused_before_it_is_stored(
-    backend: BareApi, fields: dict[str, str], reason: str
-) -> None:
-    error = await backend.refused(SUBMIT_JOB, input={"request": "r", **fields})
-
-    assert error["errorType"] == "InvalidJob"
-    assert reason in error["message"]
-    assert backend.repository.counts() == {}
-
-
-async def test_params_at_the_limit_are_accepted_and_fit_an_event(backend: BareApi) -> None:
-    job = await backend.submit(params=json.dumps('"' * ((PARAMS_LIMIT - 2) // 2)))
-
-    assert len(json.dumps({"data": {"onJobUpdate": job}})) <= EVENT_LIMIT
 
 
 async def test_a_worker_elsewhere_works_a_job_off(backend: BareApi) -> None:
@@ -132,6 +50,8 @@ async def test_a_worker_elsewhere_works_a_job_off(backend: BareApi) -> None:
         ({"progress": -0.1}, "InvalidJob"),
         ({"result": "{"}, "InvalidJob"),
         ({"error": "no json"}, "InvalidJob"),
+        ({"metrics": "{"}, "InvalidJob"),
+        ({"metrics": '{"loss": "low"}'}, "InvalidJob"),
         ({"expectedVersion": 7}, "VersionConflict"),
         ({"status": "QUEUED", "message": "again"}, None),
         ({"result": json.dumps("x" * EVENT_LIMIT)}, "PayloadTooLarge"),
@@ -200,75 +120,33 @@ async def test_a_running_job_elsewhere_is_cancelling_until_its_worker_says_other
     assert ended["status"] == "CANCELLED"
 
 
-async def test_a_retry_is_the_same_work_as_a_new_job(backend: BareApi) -> None:
-    given = {
-        "id": "a",
-        "request": "r",
-        "group": "g",
-        "name": "n",
-        "kind": "REQUEST",
-        "priority": "HIGH",
-        "params": "[1]",
-        "tags": ["x", "y"],
-        "submittedFrom": "train.ipynb, cell 5",
-    }
-    await backend.submit(**given, payload='{"x": 1}')
-    ended = await backend.ask(
-        UPDATE_JOB, input={"id": "a", "status": "FAILED", "error": '{"message": "m"}'}
-    )
+async def test_a_refused_update_leaves_no_point_of_a_series(backend: BareApi) -> None:
+    await backend.submit(id="a")
+    told = {"id": "a", "metrics": '{"loss": 1}'}
+    await backend.refused(UPDATE_JOB, input={**told, "expectedVersion": 7})
+    await backend.refused(UPDATE_JOB, input={**told, "message": "x" * EVENT_LIMIT})
+
+    job = await backend.ask(UPDATE_JOB, input={**told, "status": "SUCCEEDED"})
+
+    assert json.loads(job["metrics"]) == {"loss": {"last": 1, "spark": [1]}}
+    assert len((await backend.ask(JOB_METRICS, id="a"))["points"]) == 1
+
+
+async def test_ended_jobs_are_forgotten_when_that_is_asked_for(backend: BareApi) -> None:
+    for id_, group in (("a", "g"), ("b", "h"), ("c", "g")):
+        await backend.submit(id=id_, group=group)
+    for id_ in ("a", "b"):
+        await backend.ask(CANCEL_JOB, id=id_)
     backend.published.clear()
 
-    retry = await backend.ask(RETRY_JOB, id="a")
+    early = await backend.ask(PRUNE_JOBS, before="2001-01-01T00:00:00Z")
+    of_group = await backend.ask(PRUNE_JOBS, before="2999-01-01T00:00:00Z", group="g")
+    others = await backend.ask(PRUNE_JOBS, before="2999-01-01T00:00:00Z")
 
-    told = ("status", "version", "attempt", "retryOf", "error", "finishedAt")
-    assert [retry[name] for name in told] == ["QUEUED", 1, 2, "a", None, None]
-    assert {name: retry[name] for name in given} == {**given, "id": retry["id"]}
-    assert retry["id"] != "a"
-    assert await backend.ask(JOB_PAYLOAD, id=retry["id"]) == '{"x": 1}'
-    assert backend.published == [("retryJob", retry)]
-    assert await backend.ask(GET_JOB, id="a") == ended
+    assert (early, of_group, others) == (0, 1, 1)
+    assert backend.repository.counts() == {"QUEUED": 1}
+    assert backend.published == []
 
 
-async def test_a_job_has_one_retry_and_that_one_has_its_own(backend: BareApi) -> None:
-    await backend.submit(id="a")
-    await backend.ask(CANCEL_JOB, id="a")
-    second = await backend.ask(RETRY_JOB, id="a")
-    live = await backend.refused(RETRY_JOB, id=second["id"])
-    cancelled = await backend.ask(CANCEL_JOB, id=second["id"])
-
-    third = await backend.ask(RETRY_JOB, id=second["id"])
-
-    assert live["errorType"] == "InvalidTransition"
-    assert "is queued; only a job that has ended can be retried" in live["message"]
-    assert (third["attempt"], third["retryOf"]) == (3, second["id"])
-    assert await backend.ask(RETRY_JOB, id="a") == cancelled
-
-
-async def test_two_that_retry_a_job_at_once_get_one_job(
-    backend: BareApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await backend.submit(id="a")
-    await backend.ask(CANCEL_JOB, id="a")
-    both_ask = asyncio.Barrier(2)
-
-    async def check(self: Runner, submitted: Any) -> None:
-        await both_ask.wait()
-
-    monkeypatch.setattr(Runner, "check", check)
-
-    first, second = await asyncio.gather(
-        backend.ask(RETRY_JOB, id="a"), backend.ask(RETRY_JOB, id="a")
-    )
-
-    assert first == second
-    assert backend.repository.counts() == {"CANCELLED": 1, "QUEUED": 1}
-
-
-async def test_a_retry_that_could_not_run_any_more_is_refused(backend: BareApi) -> None:
-    backend.repository.insert({"id": "a", "request": "f()", "kind": "FUNCTION"}, "{}")
-    backend.repository.update("a", {"status": "LOST"})
-
-    error = await backend.refused(RETRY_JOB, id="a")
-
-    assert error["errorType"] == "InvalidJob"
-    assert "payload lacks 'function'" in error["message"]
+async def test_a_time_that_is_none_forgets_nothing(backend: BareApi) -> None:
+    assert (await backend.refused(PRUNE_JOBS, before="soon"))["errorType"] == "BadRequest"

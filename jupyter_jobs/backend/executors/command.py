@@ -8,7 +8,7 @@ from jupyter_jobs.backend.executors.submission import Submission
 from jupyter_jobs.backend.refusal import Refusal
 
 
-async def check(submission: Submission) -> None:
+def check(submission: Submission) -> None:
     """See that there is something to run."""
     payload = submission.payload
     if "shell" in payload:

@@ -9,7 +9,7 @@ from jupyter_jobs.backend.executors.submission import Submission
 from jupyter_jobs.backend.refusal import Refusal
 
 
-async def check(submission: Submission) -> None:
+def check(submission: Submission) -> None:
     """See that there is a pickle; it is loaded in the job's own process only."""
     try:
         base64.b64decode(submission.text("function"), validate=True)

@@ -6,7 +6,7 @@ from jupyter_jobs.backend.executors.submission import Submission
 from jupyter_jobs.backend.refusal import Refusal
 
 
-async def check(submission: Submission) -> None:
+def check(submission: Submission) -> None:
     """See that the notebook is there."""
     submission.file("path")
     if not isinstance(submission.payload.get("parameters", {}), dict):

@@ -9,26 +9,31 @@ import asyncio
 import json
 import os
 import subprocess
-from typing import Any
+from collections.abc import Awaitable
 
 from jupyter_jobs.backend.executors.submission import Submission
 from jupyter_jobs.backend.refusal import Refusal
 
 LISTING_LIMIT = 60.0  # seconds; a module with handlers may import a great deal
 
-_listed: dict[tuple[Any, ...], list[str]] = {}
+_listed: dict[tuple[str, ...], list[str]] = {}
 
 
-async def check(submission: Submission) -> None:
+def check(submission: Submission) -> Awaitable[None] | None:
     """See that the name is handled; asks anew for a name that is not, since modules grow."""
     payload = submission.payload
     modules, path = payload.get("handlers") or "", payload.get("sysPath") or []
-    where = (submission.python, modules, *map(str, path))
+    where = (submission.python, str(modules), *map(str, path))
     if submission.request in _listed.get(where, ()):
-        return
-    known, failures = await _list(submission.python, str(modules), [str(entry) for entry in path])
+        return None
+    return _ask(submission.request, where)
+
+
+async def _ask(request: str, where: tuple[str, ...]) -> None:
+    python, modules, *path = where
+    known, failures = await _list(python, modules, path)
     _listed[where] = known
-    if submission.request in known:
+    if request in known:
         return
     names = ", ".join(f'"{name}"' for name in known) or "none"
     broken = "".join(
@@ -36,7 +41,7 @@ async def check(submission: Submission) -> None:
     )
     raise Refusal(
         "UnknownRequest",
-        f'Nobody handles "{submission.request}". Handled: {names}.{broken} Register a function with '
+        f'Nobody handles "{request}". Handled: {names}.{broken} Register a function with '
         '@handler("…") in a module that JUPYTER_JOBS_HANDLERS names.',
         {"known": known},
     )

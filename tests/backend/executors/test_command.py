@@ -9,20 +9,20 @@ from jupyter_jobs.backend.refusal import Refusal
 
 
 @pytest.mark.parametrize("payload", [{"args": ["sh", "-c", "true"]}, {"shell": "true | false"}])
-async def test_a_program_or_a_shell_line_is_accepted(payload: dict[str, Any]) -> None:
-    await command.check(Submission("r", payload, "python"))
+def test_a_program_or_a_shell_line_is_accepted(payload: dict[str, Any]) -> None:
+    command.check(Submission("r", payload, "python"))
 
 
 @pytest.mark.parametrize(
     "payload", [{}, {"args": []}, {"args": "ls"}, {"args": ["ls", 1]}, {"shell": ""}, {"shell": 1}]
 )
-async def test_anything_else_is_not(payload: dict[str, Any]) -> None:
+def test_anything_else_is_not(payload: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as caught:
-        await command.check(Submission("r", payload, "python"))
+        command.check(Submission("r", payload, "python"))
 
     assert caught.value.error_type == "InvalidJob"
 
 
-async def test_a_program_that_is_not_there_is_named() -> None:
+def test_a_program_that_is_not_there_is_named() -> None:
     with pytest.raises(Refusal, match="There is no program 'no-such-program'"):
-        await command.check(Submission("r", {"args": ["no-such-program"]}, "python"))
+        command.check(Submission("r", {"args": ["no-such-program"]}, "python"))

@@ -6,13 +6,13 @@ from jupyter_jobs.backend.executors import Submission, function
 from jupyter_jobs.backend.refusal import Refusal
 
 
-async def test_a_pickle_is_not_opened() -> None:
-    await function.check(Submission("r", {"function": "AAAA"}, "python"))
+def test_a_pickle_is_not_opened() -> None:
+    function.check(Submission("r", {"function": "AAAA"}, "python"))
 
 
 @pytest.mark.parametrize("payload", [{}, {"function": ""}, {"function": "no base64!"}])
-async def test_what_is_no_base64_is_refused(payload: dict[str, str]) -> None:
+def test_what_is_no_base64_is_refused(payload: dict[str, str]) -> None:
     with pytest.raises(Refusal) as caught:
-        await function.check(Submission("r", payload, "python"))
+        function.check(Submission("r", payload, "python"))
 
     assert caught.value.error_type == "InvalidJob"

@@ -23,31 +23,44 @@ def submission(name: str, folder: Path, handlers: str = "my_handlers") -> Submis
     return Submission(name, {"handlers": handlers, "sysPath": [str(folder)]}, sys.executable)
 
 
+async def ask(asked: Submission) -> None:
+    waiting = request.check(asked)
+    assert waiting is not None
+    await waiting
+
+
 async def test_a_name_that_a_module_handles_is_accepted_and_the_module_is_not_imported_here(
     tmp_path: Path,
 ) -> None:
     module(tmp_path, "Mine")
 
-    await request.check(submission("Mine", tmp_path))
-    await request.check(submission("Process data", tmp_path))
+    await ask(submission("Mine", tmp_path))
 
     assert "my_handlers" not in sys.modules
 
 
+async def test_a_name_that_is_known_already_is_not_asked_for(tmp_path: Path) -> None:
+    module(tmp_path, "Mine")
+    await ask(submission("Mine", tmp_path))
+
+    assert request.check(submission("Mine", tmp_path)) is None
+    assert request.check(submission("Process data", tmp_path)) is None
+
+
 async def test_a_name_that_was_added_since_is_found(tmp_path: Path) -> None:
     module(tmp_path, "First")
-    await request.check(submission("First", tmp_path))
+    await ask(submission("First", tmp_path))
 
     module(tmp_path, "First", "Second")
 
-    await request.check(submission("Second", tmp_path))
+    await ask(submission("Second", tmp_path))
 
 
 async def test_an_unknown_name_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
     module(tmp_path, "Mine")
 
     with pytest.raises(Refusal) as caught:
-        await request.check(submission("Yours", tmp_path))
+        await ask(submission("Yours", tmp_path))
 
     assert caught.value.error_type == "UnknownRequest"
     assert caught.value.info == {"known": ["Mine", "Process data"]}
@@ -58,9 +71,9 @@ async def test_an_unknown_name_is_refused_with_those_that_are_known(tmp_path: Pa
 
 async def test_a_module_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="missing_handlers cannot be imported: ModuleNotFoundError"):
-        await request.check(submission("X", tmp_path, "missing_handlers"))
+        await ask(submission("X", tmp_path, "missing_handlers"))
 
 
 async def test_an_interpreter_that_knows_nothing_of_jobs_is_named() -> None:
     with pytest.raises(Refusal, match="/bin/true cannot list its handlers"):
-        await request.check(Submission("X", {}, "/bin/true"))
+        await ask(Submission("X", {}, "/bin/true"))
