@@ -4,13 +4,18 @@
 progress on and writes down how it ended. The work itself talks to the shim through `current_job()` and `track()`.
 
     files of a job folder      written by   read by
-    job.json                   backend      shim, work      what to do
+    job.json                   backend      shim, work      what to do, and as which run
     reports                    shim         backend         a FIFO of JSON lines; it ends when the shim has ended
+    said                       work         shim            a FIFO of JSON lines, see `channel`
     shim.json                  shim         backend         the shim's process id
     log/                       shim         backend         what the work printed, see `logfile`
+    metrics/                   shim         backend         what the work measured, see `metrics`
     work.json, result.pickle   work         shim            what a Python function or notebook came to
-    outcome.json               shim         backend         how the job ended
+    error.pickle               work         backend         the exception of a function, where it can be loaded again
+    outcome.json               shim         backend         how the job ended, see `outcome.read_outcome`
     files/                     work         people          `current_job().dir`
+
+Log, metrics and files go on over the runs of a job that is retried; what a run came to is removed by the next one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the work sees of its own job: its parameters, and a way to say how far it is.
+"""What the work sees of its own job: its parameters, and a way to say how far it is and what it measures.
 
-Reports are JSON lines on a pipe that the shim reads. Outside a job everything here does nothing, so that the same
-function runs in a notebook and in a job.
+Outside a job everything here does nothing, so that the same function runs in a notebook and in a job. Programs that
+the work starts are in the job too: they have the variables, and the FIFO `said` is in the job's folder.
 """
 
 from __future__ import annotations
@@ -10,38 +10,39 @@ import functools
 import json
 import numbers
 import os
-import stat
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["DIR_VARIABLE", "ID_VARIABLE", "REPORT_VARIABLE", "CurrentJob", "current_job", "track"]
+from jupyter_jobs.worker.channel import Channel
+from jupyter_jobs.worker.metrics import number
+
+__all__ = ["DIR_VARIABLE", "FIFO", "ID_VARIABLE", "CurrentJob", "current_job", "track"]
 
 ID_VARIABLE = "JUPYTER_JOBS_ID"
 DIR_VARIABLE = "JUPYTER_JOBS_DIR"
-REPORT_VARIABLE = "JUPYTER_JOBS_REPORT"
+FIFO = "said"
 
 T = TypeVar("T")
 
-_TRACK_INTERVAL_S = 0.05  # twice as often as the shim passes reports on
-_MESSAGE_LIMIT = (
-    500  # characters; a report stays below PIPE_BUF (4096), so that threads cannot mix theirs
-)
+_MESSAGE_LIMIT = 500  # characters; a report stays below PIPE_BUF (4096)
 
 
 class CurrentJob:
     """The job that this process works for; `id` is empty outside a job.
 
-    All methods may be called from any thread, and from processes that were forked.
+    All methods may be called from any thread, and from processes that were forked. They cost less than a microsecond.
+
+    Args:
+        id: The job's.
+        folder: The job's.
+        outline: Whether what is said counts only as far as nothing more exact is said.
     """
 
-    def __init__(
-        self, id: str = "", folder: Path | None = None, channel: int | None = None
-    ) -> None:
+    def __init__(self, id: str = "", folder: Path | None = None, *, outline: bool = False) -> None:
         self.id = id
         self._folder = folder
-        self._channel = channel
+        self._channel = None if folder is None else Channel(folder / FIFO, outline=outline)
 
     @functools.cached_property
     def params(self) -> Any:
@@ -65,35 +66,49 @@ class CurrentJob:
 
         Args:
             done: Steps done. Without `total`, a float is a share from 0 to 1, an int a count.
-            total: Steps to be done.
+            total: Steps to be done; kept until the next one.
             message: What it is doing; kept until the next one.
         """
-        report: dict[str, Any] = {}
+        steps = float(done)
+        channel = self._channel
+        if channel is None:
+            return
         if total is not None:
-            report = {"done": float(done), "total": float(total)}
-            if total > 0:
-                report["progress"] = min(max(float(done) / float(total), 0.0), 1.0)
+            channel.numbers = (steps, float(total), None)
         elif _is_count(done):
-            report = {"done": float(done)}
+            channel.numbers = (steps, channel.numbers[1], None)
         else:
-            report = {"progress": float(done)}
+            channel.numbers = (None, None, steps)
         if message is not None:
-            report["message"] = str(message)
-        self._send(report)
+            channel.message = str(message)[:_MESSAGE_LIMIT]
+        if not channel.waiting:
+            channel.nudge()
 
     def message(self, text: str) -> None:
         """Say what the work is doing."""
-        self._send({"message": str(text)})
+        if (channel := self._channel) is not None:
+            channel.message = str(text)[:_MESSAGE_LIMIT]
+            if not channel.waiting:
+                channel.nudge()
 
-    def _send(self, report: dict[str, Any]) -> None:
-        if self._channel is None:
-            return
-        if "message" in report:
-            report["message"] = report["message"][:_MESSAGE_LIMIT]
-        try:
-            os.write(self._channel, json.dumps(report).encode() + b"\n")
-        except OSError:  # the shim is gone; the work goes on
-            self._channel = None
+    def metrics(self, *, step: float | None = None, **values: Any) -> None:
+        """Add a point to the job's series: `current_job().metrics(loss=0.21, accuracy=0.9, step=epoch)`.
+
+        The newest values and the shape of each series are seen while the job runs; the points are kept with it.
+        NaN and infinity are kept as null.
+
+        Args:
+            step: Where the point stands; without it the points are told apart by their times.
+            values: Numbers by name, also scalars of NumPy, PyTorch, TensorFlow or JAX.
+
+        Raises:
+            TypeError: A value is no number.
+        """
+        at = None if step is None else number("step", step)
+        for name, value in values.items():
+            values[name] = number(name, value)
+        if (channel := self._channel) is not None and values:
+            channel.measured(at, values)
 
     def __repr__(self) -> str:
         return f"CurrentJob({self.id!r})"
@@ -104,15 +119,13 @@ def current_job() -> CurrentJob:
     """Return the job that this process works for; outside a job one whose methods do nothing."""
     id_ = os.environ.get(ID_VARIABLE)
     folder = os.environ.get(DIR_VARIABLE)
-    if not id_ or not folder:
-        return CurrentJob()
-    return CurrentJob(id_, Path(folder), _inherited_channel(os.environ.get(REPORT_VARIABLE, "")))
+    return CurrentJob(id_, Path(folder)) if id_ and folder else CurrentJob()
 
 
 def track(
     iterable: Iterable[T], total: float | None = None, message: str | None = None
 ) -> Iterator[T]:
-    """Yield from `iterable` and report each step that was finished, at most 20 times a second.
+    """Yield from `iterable` and report each step that was finished; this costs a tenth of a microsecond a step.
 
     Args:
         iterable: What to go through.
@@ -125,34 +138,21 @@ def track(
             total = len(iterable)  # type: ignore[arg-type]  # what has no len() says so
         except TypeError:
             total = None
-    job.progress(0, total, message)
-    done, reported = 0, 0
-    clock, due = time.monotonic, time.monotonic() + _TRACK_INTERVAL_S
-    try:
-        for item in iterable:
-            yield item
-            done += 1
-            if clock() >= due:
-                job.progress(done, total)
-                reported, due = done, clock() + _TRACK_INTERVAL_S
-    finally:
-        if reported != done:
-            job.progress(done, total)
+    if (channel := job._channel) is None:
+        yield from iterable
+        return
+    whole = None if total is None else float(total)
+    channel.numbers = (0.0, whole, None)
+    if message is not None:
+        channel.message = message[:_MESSAGE_LIMIT]
+    channel.nudge()
+    for done, item in enumerate(iterable, start=1):
+        yield item
+        channel.numbers = (done, whole, None)  # as `progress` does, without its 200 ns
+        if not channel.waiting:
+            channel.nudge()
 
 
 def _is_count(done: Any) -> bool:
     """Whether a number without a total counts steps: any integer, NumPy's too, and what is no share."""
     return isinstance(done, numbers.Integral) or not 0 <= done <= 1
-
-
-def _inherited_channel(spec: str) -> int | None:
-    """Return the descriptor that `number:inode` names, if this process really has that pipe.
-
-    A grandchild may have the variable but not the pipe, and a file of its own under the same number.
-    """
-    try:
-        number, inode = (int(part) for part in spec.split(":"))
-        status = os.fstat(number)
-    except (ValueError, OSError):
-        return None
-    return number if stat.S_ISFIFO(status.st_mode) and status.st_ino == inode else None

@@ -16,9 +16,12 @@ __all__ = [
     "Failure",
     "describe_error",
     "describe_exit",
+    "describe_timeout",
     "fit_error",
+    "forget",
     "keep_result",
     "read_json",
+    "read_outcome",
     "write_json",
 ]
 
@@ -83,6 +86,12 @@ def describe_exit(status: int, *, unfinished: str = "") -> dict[str, Any] | None
     return {"type": "ExitCode", "message": message, "exitCode": status}
 
 
+def describe_timeout(limit: float) -> dict[str, Any]:
+    """Return as an error that a run took longer than its limit, in seconds."""
+    seconds = f"{limit:.0f}" if limit == int(limit) else f"{limit:g}"
+    return {"type": "TimedOut", "message": f"ran longer than {seconds} s"}
+
+
 def fit_error(error: dict[str, Any], log: list[str]) -> dict[str, Any]:
     """Return an error with the last lines of the log, cut down until an event can carry it.
 
@@ -123,6 +132,24 @@ def keep_result(value: Any, folder: Path) -> dict[str, Any]:
         ) from None
     os.replace(part, folder / "result.pickle")
     return {"resultSize": (folder / "result.pickle").stat().st_size}
+
+
+def forget(folder: Path) -> None:
+    """Remove what an earlier run of the job came to, the outcome first: it vouches for the others."""
+    for name in ("outcome.json", "work.json", "result.pickle", "error.pickle"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def read_outcome(folder: Path) -> dict[str, Any] | None:
+    """Return how the run that `job.json` speaks of has ended, or None while it has not.
+
+    An outcome says its run (the first one does not), so that what an earlier run left is not taken for the present
+    one's, whoever crashed before it was removed.
+    """
+    ended, job = read_json(folder / "outcome.json"), read_json(folder / "job.json")
+    if ended is None or ended.get("run", 1) != (job or {}).get("run", 1):
+        return None
+    return ended
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,12 +7,14 @@ import io
 import os
 import signal
 import sys
+import time
+from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 from typing import Any, Never
 
 from jupyter_jobs.worker import outcome
-from jupyter_jobs.worker.job import DIR_VARIABLE, ID_VARIABLE, REPORT_VARIABLE
+from jupyter_jobs.worker.job import DIR_VARIABLE, ID_VARIABLE
 from jupyter_jobs.worker.runners import RUNNERS, Work
 
 __all__ = ["become_work", "read_work"]
@@ -23,33 +25,30 @@ def read_work(folder: Path) -> Work:
     job = outcome.read_json(folder / "job.json")
     if job is None:
         raise SystemExit(f"there is no job in {folder}")
-    return Work(folder=folder, **job)
+    known = {field.name for field in fields(Work)}  # a newer backend may say more
+    return Work(folder=folder, **{name: value for name, value in job.items() if name in known})
 
 
-def become_work(work: Work, streams: tuple[int, int], reports: int) -> Never:
+def become_work(work: Work, streams: tuple[int, int]) -> Never:
     """Turn this fresh fork into the work: run it, write down what came of it, and end.
 
     Args:
         work: What to do.
         streams: Descriptors that become stdout and stderr.
-        reports: Where `current_job()` writes; inherited by programs that the work becomes, but not by their children.
     """
     _take_streams(streams)
-    os.set_inheritable(reports, True)
-    os.environ[ID_VARIABLE] = work.id
-    os.environ[DIR_VARIABLE] = str(work.folder)
-    os.environ[REPORT_VARIABLE] = f"{reports}:{os.fstat(reports).st_ino}"
+    os.environ.update(_environment(work))
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, _end)
     path = work.folder / "work.json"
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        time.tzset()
         if folder := work.payload.get("cwd"):
             os.chdir(folder)
-        sys.path[:0] = [
-            entry for entry in work.payload.get("sysPath") or () if entry not in sys.path
-        ]
+        entries = [*(work.payload.get("sysPath") or ()), *_python_path(work)]
+        sys.path[:0] = [entry for entry in dict.fromkeys(entries) if entry not in sys.path]
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())
         runner = importlib.import_module(RUNNERS[work.kind])
@@ -63,6 +62,17 @@ def become_work(work: Work, streams: tuple[int, int], reports: int) -> Never:
     else:
         outcome.write_json(path, {"status": "SUCCEEDED", **result})
     raise SystemExit(0)
+
+
+def _environment(work: Work) -> dict[str, str]:
+    given = {name: str(value) for name, value in (work.payload.get("env") or {}).items()}
+    return {**given, ID_VARIABLE: work.id, DIR_VARIABLE: str(work.folder)}
+
+
+def _python_path(work: Work) -> list[str]:
+    """The job's own PYTHONPATH: this interpreter has read its own when it started."""
+    given = (work.payload.get("env") or {}).get("PYTHONPATH", "")
+    return [entry for entry in given.split(os.pathsep) if entry]
 
 
 def _describe(error: BaseException) -> dict[str, Any]:

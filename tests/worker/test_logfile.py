@@ -6,7 +6,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_jobs.worker.logfile import RING, LogReader, LogWriter
+from jupyter_jobs.worker.logfile import LogReader, LogWriter
+from jupyter_jobs.worker.segments import RING
 
 
 def texts(reader: LogReader, **options: int) -> list[str]:
@@ -108,13 +109,13 @@ def test_a_log_that_nobody_has_begun_is_empty(tmp_path: Path) -> None:
 def test_a_carriage_return_starts_the_line_again(tmp_path: Path) -> None:
     writer = LogWriter(tmp_path / "log", 10_000)
     writer.feed("e", b" 10%\r 20%", 0)
-    seen = writer.last_line
+    seen = writer.news()
     writer.feed("e", b"\r100%\n", 0)
     writer.feed("e", b"windows\r", 0)
     writer.feed("e", b"\nnext\r\n", 0)
     writer.close(0)
 
-    assert seen == "20%"
+    assert [line.strip() for line in seen] == ["20%"]
     assert texts(LogReader(tmp_path / "log")) == ["100%", "windows", "next"]
 
 

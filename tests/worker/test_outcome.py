@@ -142,3 +142,38 @@ def test_an_error_that_fits_is_left_alone() -> None:
     error = {"type": "E", "message": "m"}
 
     assert outcome.fit_error(error, ["line"]) == {"type": "E", "message": "m", "log": ["line"]}
+
+
+@pytest.mark.parametrize(("limit", "said"), [(60, "60"), (0.5, "0.5"), (1e6, "1000000")])
+def test_a_time_out_says_the_limit(limit: float, said: str) -> None:
+    assert outcome.describe_timeout(limit)["message"] == f"ran longer than {said} s"
+
+
+@pytest.mark.parametrize(
+    ("run", "ended", "expected"),
+    [
+        (1, None, None),
+        (1, {"status": "FAILED"}, "FAILED"),
+        (2, {"status": "FAILED"}, None),
+        (2, {"status": "SUCCEEDED", "run": 2}, "SUCCEEDED"),
+        (3, {"status": "FAILED", "run": 2}, None),
+    ],
+)
+def test_an_outcome_of_an_earlier_run_is_none(
+    tmp_path: Path, run: int, ended: dict[str, Any] | None, expected: str | None
+) -> None:
+    outcome.write_json(tmp_path / "job.json", {"run": run})
+    if ended is not None:
+        outcome.write_json(tmp_path / "outcome.json", ended)
+
+    assert (outcome.read_outcome(tmp_path) or {}).get("status") == expected
+
+
+def test_what_a_run_came_to_is_forgotten_and_what_it_made_is_not(tmp_path: Path) -> None:
+    for name in ("outcome.json", "work.json", "result.pickle", "error.pickle", "job.json"):
+        (tmp_path / name).touch()
+
+    outcome.forget(tmp_path)
+    outcome.forget(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["job.json"]

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jupyter_jobs.worker import current_job, shim
 from jupyter_jobs.worker.logfile import LogReader
+from jupyter_jobs.worker.metrics import MetricsReader
+from jupyter_jobs.worker.runners import Work
 from tests.support.shim import function, run_shim, running_shim
 
 # Ignores TERM, and so does its child; both have to be killed.
@@ -164,19 +166,119 @@ def test_a_job_goes_on_while_nobody_reads_its_reports(tmp_path: Path) -> None:
         }
 
 
-@pytest.mark.parametrize(
-    ("line", "kept"),
-    [
-        (b"not json", {}),
-        (b"[1]", {}),
-        (b'{"progress": "0.5", "done": true, "message": 3}', {}),
-        (b'{"progress": NaN, "done": Infinity}', {}),
-        (b'{"progress": 7, "done": 2, "total": 4}', {"progress": 1.0, "done": 2.0, "total": 4.0}),
-        (b'{"message": "\\ud800!", "unknown": 1}', {"message": "?!"}),
-    ],
-)
-def test_only_what_can_be_used_of_a_report_is_passed_on(line: bytes, kept: dict[str, Any]) -> None:
-    assert shim._read_report(line) == kept
+def test_a_series_is_kept_and_told_in_short_and_its_last_point_arrives(tmp_path: Path) -> None:
+    def work() -> None:
+        for step in range(2000):
+            current_job().metrics(loss=1 / (step + 1), step=step)
+            time.sleep(0.0005)
+
+    with running_shim(tmp_path / "job", "FUNCTION", function(work)) as running:
+        reports = running.remaining()
+
+    points = MetricsReader(tmp_path / "job" / "metrics").page(limit=5000).points
+    assert [point.step for point in points] == list(range(2000))
+    assert reports[-1]["metrics"]["loss"]["last"] == points[-1].values["loss"] == 1 / 2000
+    assert len(reports) < 100
+
+
+def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    rules = {"timeout": 0.5}
+    with running_shim(
+        tmp_path / "job", "COMMAND", {"shell": "echo here; exec sleep 600"}, rules=rules
+    ) as running:
+        outcome = running.outcome()
+
+        assert outcome == {
+            "status": "TIMED_OUT",
+            "error": {"type": "TimedOut", "message": "ran longer than 0.5 s", "log": ["here"]},
+        }
+        assert running.processes() == set()
+
+
+def test_a_run_that_takes_too_long_and_ignores_term_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "stubborn.py"
+    script.write_text(STUBBORN)
+    with running_shim(
+        tmp_path / "job",
+        "COMMAND",
+        {"args": [sys.executable, str(script)]},
+        grace=0.3,
+        rules={"timeout": 2},
+    ) as running:
+        outcome = running.outcome()
+
+        assert (outcome["status"], outcome["error"]["message"]) == (
+            "TIMED_OUT",
+            "ran longer than 2 s",
+        )
+        assert running.processes() == set()
+
+
+def test_a_function_that_takes_too_long_cleans_up(tmp_path: Path) -> None:
+    def work(mark: str) -> None:
+        try:
+            time.sleep(600)
+        finally:
+            Path(mark).write_text("clean")
+
+    mark = tmp_path / "mark"
+    outcome = run_shim(
+        tmp_path / "job", "FUNCTION", function(work, str(mark)), rules={"timeout": 2}
+    )
+
+    assert outcome["status"] == "TIMED_OUT"
+    assert mark.read_text() == "clean"
+
+
+def test_a_run_that_ends_in_time_knows_nothing_of_its_limit(tmp_path: Path) -> None:
+    outcome = run_shim(
+        tmp_path / "job", "COMMAND", {"shell": "sleep 0.1 & true"}, rules={"timeout": 0.4}
+    )
+
+    assert outcome == {"status": "SUCCEEDED", "result": 0}
+
+
+@pytest.mark.parametrize("limit", [None, 0, -1, True, "5"])
+def test_what_is_no_limit_limits_nothing(limit: object, tmp_path: Path) -> None:
+    work = Work("id", "COMMAND", "", None, {}, tmp_path, rules={"timeout": limit})
+
+    assert shim.time_limit(work) == math.inf
+
+
+def test_another_run_goes_on_with_log_metrics_and_files_and_forgets_the_rest(
+    tmp_path: Path,
+) -> None:
+    def work(run: int) -> None:
+        current_job().metrics(run=run)
+        with (current_job().dir / "notes").open("a") as notes:
+            notes.write(f"{run}")
+        print(f"this is run {run}")  # noqa: T201  # what a job prints is its log
+        if run == 1:
+            raise ValueError("bad day")
+        os._exit(7)
+
+    folder, rules = tmp_path / "job", {"retries": 2}
+    first = run_shim(folder, "FUNCTION", function(work, 1), rules=rules, run=1)
+    (folder / "reports").unlink()
+    second = run_shim(folder, "FUNCTION", function(work, 2), rules=rules, run=2)
+
+    assert first["error"]["message"] == "bad day"
+    assert (second["run"], second["error"]["exitCode"]) == (2, 7)
+    assert log_of(folder) == ["this is run 1", "--- run 2 of 3 ---", "this is run 2"]
+    points = MetricsReader(folder / "metrics").page().points
+    assert [(point.seq, point.values) for point in points] == [(1, {"run": 1}), (2, {"run": 2})]
+    assert (folder / "files" / "notes").read_text() == "12"
+
+
+def test_a_program_that_the_work_starts_reports_too(tmp_path: Path) -> None:
+    code = "from jupyter_jobs import current_job; current_job().progress(3, 4, 'from below')"
+
+    with running_shim(
+        tmp_path / "job", "FUNCTION", function(subprocess.run, [sys.executable, "-c", code])
+    ) as running:
+        reports = running.remaining()
+
+    assert reports[-1]["message"] == "from below"
 
 
 def test_the_shim_loads_the_standard_library_only(tmp_path: Path) -> None:

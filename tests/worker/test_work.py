@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,29 @@ def test_work_may_end_itself(tmp_path: Path, code: Any, expected: Any) -> None:
         assert (outcome["error"]["type"], outcome["error"]["message"]) == ("SystemExit", expected)
     else:
         assert outcome == expected
+
+
+def test_a_function_has_its_environment_too(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "only_there.py").write_text("answer = 42")
+
+    def work() -> list[Any]:
+        import only_there  # type: ignore[import-not-found]  # made by this test
+
+        return [os.environ["MINE"], time.strftime("%Z"), only_there.answer]
+
+    env = {"MINE": "here", "TZ": "XYZ-3", "PYTHONPATH": str(tmp_path / "lib")}
+
+    outcome = run_shim(tmp_path / "job", "FUNCTION", {**function(work), "env": env})
+
+    assert outcome["result"] == ["here", "XYZ", 42]
+
+
+def test_what_a_newer_backend_says_besides_is_passed_over(tmp_path: Path) -> None:
+    job = {"id": "a", "kind": "COMMAND", "request": "r", "params": None, "payload": {}, "new": 1}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+
+    assert read_work(tmp_path).id == "a"
 
 
 def test_work_that_leaves_without_a_word_has_failed(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ raises what went wrong. It is imported there only, so that the shim starts quick
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class Work:
         folder: The job's folder.
         log_limit: Bytes of output to keep.
         grace: Seconds between asking the work to end and killing it.
+        rules: What the run is bound by, see `Job.rules`.
+        run: Its number, from 1.
     """
 
     id: str
@@ -44,3 +46,5 @@ class Work:
     folder: Path
     log_limit: int = 10_000_000
     grace: float = 5.0
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    run: int = 1

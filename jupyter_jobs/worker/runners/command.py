@@ -12,7 +12,6 @@ from jupyter_jobs.worker.runners import Work
 
 def run(work: Work) -> Never:
     """Become the program: what it prints and how it exits is the job's."""
-    os.environ.update(work.payload.get("env") or {})
     line = work.payload.get("shell")
     args = ["/bin/sh", "-c", line] if line is not None else list(work.payload["args"])
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

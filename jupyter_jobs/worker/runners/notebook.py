@@ -11,7 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from jupyter_jobs.worker.job import current_job
+from jupyter_jobs.worker.job import CurrentJob
 from jupyter_jobs.worker.outcome import Failure
 from jupyter_jobs.worker.runners import Work
 
@@ -21,9 +21,11 @@ def run(work: Work) -> str:
     source = Path(work.payload["path"])
     notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]  # nbformat leaves it without types
     inject_parameters(notebook, work.payload.get("parameters") or {})
-    copy = current_job().dir / source.name
+    job = CurrentJob(work.id, work.folder, outline=True)
+    copy = job.dir / source.name
     client = _Client(
         notebook,
+        job,
         timeout=None,
         kernel_name=notebook.metadata.get("kernelspec", {}).get("name") or "python3",
         store_widget_state=False,
@@ -61,8 +63,9 @@ def inject_parameters(notebook: Any, parameters: Mapping[str, Any]) -> None:
 class _Client(NotebookClient):
     """Reports each cell as it starts, and prints what the cells print."""
 
-    def __init__(self, notebook: Any, **options: Any) -> None:
+    def __init__(self, notebook: Any, job: CurrentJob, **options: Any) -> None:
         super().__init__(notebook, **options)
+        self._job = job
         self._steps = [
             index
             for index, cell in enumerate(notebook.cells)
@@ -76,11 +79,11 @@ class _Client(NotebookClient):
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
         if cell_index in self._steps:
             step, steps = self._steps.index(cell_index), len(self._steps)
-            current_job().progress(step, steps, f"cell {step + 1} of {steps}")
+            self._job.progress(step, steps, f"cell {step + 1} of {steps}")
 
     def _cell_ended(self, cell: Any, cell_index: int, execute_reply: Any) -> None:
         if cell_index in self._steps:
-            current_job().progress(self._steps.index(cell_index) + 1, len(self._steps))
+            self._job.progress(self._steps.index(cell_index) + 1, len(self._steps))
 
     def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
         if msg["msg_type"] == "stream":

@@ -80,6 +80,19 @@ def test_a_cell_that_fails_fails_the_job_and_the_copy_is_kept(tmp_path: Path) ->
     assert copy.cells[0].outputs[0]["ename"] == "ZeroDivisionError"
 
 
+def test_cells_have_the_jobs_environment_and_report_themselves(tmp_path: Path) -> None:
+    book = notebook(
+        "import os; print('have', os.environ['MINE'])",
+        "from jupyter_jobs import current_job; current_job().progress(1, 8, 'by a cell')",
+    )
+    described = {**payload(tmp_path, book), "env": {"MINE": "here"}}
+    with running_shim(tmp_path / "job", "NOTEBOOK", described) as shim:
+        reports = shim.remaining()
+
+    assert "have here" in [line.text for line in LogReader(tmp_path / "job/log").page().lines]
+    assert (reports[-1]["progress"], reports[-1]["message"]) == (0.125, "by a cell")
+
+
 def test_cancelling_a_notebook_ends_its_kernel(tmp_path: Path) -> None:
     book = notebook("print('ready', flush=True); import time; time.sleep(600)")
     with running_shim(tmp_path / "job", "NOTEBOOK", payload(tmp_path, book), grace=1.0) as shim:
