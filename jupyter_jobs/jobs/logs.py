@@ -109,6 +109,14 @@ class LogOwner(Protocol):
         """Marks a call that waits on the calling thread, so that updates still arrive meanwhile."""
 
 
+Step = Call[Any] | float | JobsError
+"""What a read does next: ask, wait for so many seconds, or say why it cannot go on by itself."""
+
+
+def _may_pass(error: JobsError) -> bool:
+    return isinstance(error, WireError) and error.retryable
+
+
 class LogStream(Iterator[LogLine], AsyncIterator[LogLine]):
     """The lines of a job's log, as they come, until the log ends: for `for`, and for `async for`.
 
@@ -116,7 +124,7 @@ class LogStream(Iterator[LogLine], AsyncIterator[LogLine]):
     where it was. It outlives lost connections and backends that start again.
 
     Raises:
-        JobError: The log cannot be had, and why.
+        JobError: The log cannot be had, and why. After this and the following errors, too, it can be taken up again.
         Unauthorized: The key or token is not taken any more.
         MonitorClosed: The monitor was closed; the job goes on.
         LocalProtocolError: For `for` on the thread of a `JobClient`'s own event loop: use `async for`.
@@ -134,9 +142,7 @@ class LogStream(Iterator[LogLine], AsyncIterator[LogLine]):
         self._owner = owner
         self._lines: deque[LogLine] = deque()
         self._plan = self._read(tail, since)
-        self._step: Call[Any] | float | None = (
-            None  # what the plan waits for; None before and after it
-        )
+        self._step: Step | None = None  # what the plan waits for; None before and after it
         self._over = False
         self._version = 0  # of the job, as it was when the plan was made
 
@@ -183,9 +189,7 @@ class LogStream(Iterator[LogLine], AsyncIterator[LogLine]):
             self._go_on(answer)
         return self._lines.popleft()
 
-    def _read(
-        self, tail: int | None, since: datetime | None
-    ) -> Generator[Call[Any] | float, Any, None]:
+    def _read(self, tail: int | None, since: datetime | None) -> Generator[Step, Any, None]:
         """Yield what is to be asked, and for how many seconds to wait; put lines where they are taken from."""
         after = 0
         if tail is not None or since is not None:
@@ -201,19 +205,17 @@ class LogStream(Iterator[LogLine], AsyncIterator[LogLine]):
             expected, call = question[0] + 1, question[1]
             try:
                 page = yield call
-            except WireError as error:
-                if not error.retryable:
-                    raise
+            except JobsError as error:
                 place.fail(time.monotonic())
+                if not _may_pass(error):
+                    yield error
                 continue
             lines = place.take(question[0], page, time.monotonic(), is_over=is_over)
             self._lines.extend(numbered(lines, expected, since))
             if page["ended"] and not is_over and not lines:
                 yield from self._look()
 
-    def _begin(
-        self, tail: int | None, since: datetime | None
-    ) -> Generator[Call[Any] | float, Any, int]:
+    def _begin(self, tail: int | None, since: datetime | None) -> Generator[Step, Any, int]:
         """Read what is wanted of what there is; return the number of the last line that needs not be asked for."""
         said = None if since is None else since.isoformat(timespec="milliseconds")
         while True:
@@ -224,12 +226,10 @@ class LogStream(Iterator[LogLine], AsyncIterator[LogLine]):
                     return int(lines[-1]["seq"])
                 newest = (yield asked.log_page(self._job, tail=1, limit=1))["lines"]
                 return newest[-1]["seq"] - (tail is None) if newest else 0
-            except WireError as error:
-                if not error.retryable:
-                    raise
-                yield TROUBLED
+            except JobsError as error:
+                yield TROUBLED if _may_pass(error) else error
 
-    def _look(self) -> Generator[Call[Any] | float, Any, None]:
+    def _look(self) -> Generator[Step, Any, None]:
         """Ask for the job: its log says that it has ended, and nobody else has told so."""
         with suppress(NotSupported, WireError):
             body = yield calls.get(self._job)
@@ -241,11 +241,16 @@ class LogStream(Iterator[LogLine], AsyncIterator[LogLine]):
         return job is not None and job.status.is_terminal
 
     def _next_step(self) -> Call[Any] | float | None:
+        """Return what is to be done next, or None at the end; raise what the reader has to know."""
         if self._step is None and not self._over:
             self._go_on(None)
-        if self._step is not None and self._owner.closed:
+        step = self._step
+        if step is not None and self._owner.closed:
             raise MonitorClosed("the monitor was closed while this log was read; the job goes on")
-        return self._step
+        if isinstance(step, JobsError):
+            self._step = None  # read on, it is tried again
+            raise step
+        return step
 
     def _go_on(self, answer: Any) -> None:
         """Tell the plan what came of its step. One that was interrupted is not told of, and is taken again."""

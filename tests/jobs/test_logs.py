@@ -163,14 +163,18 @@ def test_a_lost_connection_is_waited_out() -> None:
 
 
 @pytest.mark.parametrize("error", [Unauthorized("no"), JobNotFound("none"), NotSupported("none")])
-def test_what_will_not_become_better_is_raised(error: JobsError) -> None:
-    stream = LogStream("j", Script(page(1), error))
-    assert next(stream).seq == 1
+@pytest.mark.parametrize("options", [{}, {"tail": 1}])
+def test_what_does_not_pass_is_raised_and_then_it_goes_on(
+    error: JobsError, options: dict[str, Any]
+) -> None:
+    stream = LogStream("j", Script(error, page(1), error, page(2)), **options)
 
     with pytest.raises(type(error)):
         next(stream)
-    with pytest.raises(StopIteration):
+    assert next(stream).seq == 1
+    with pytest.raises(type(error)):
         next(stream)
+    assert seqs(stream) == [2]
 
 
 def test_lines_that_were_dropped_have_one_in_their_place() -> None:
