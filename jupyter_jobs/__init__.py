@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from jupyter_jobs.jobs.handle import JobHandle as JobHandle
     from jupyter_jobs.jobs.joblist import JobList as JobList
     from jupyter_jobs.jobs.joblist import gather as gather
+    from jupyter_jobs.jobs.kinds import Command as Command
+    from jupyter_jobs.jobs.kinds import Notebook as Notebook
     from jupyter_jobs.jobs.model import JobStatus as JobStatus
     from jupyter_jobs.jobs.model import Priority as Priority
     from jupyter_jobs.jobs.profiles import Profile as Profile
-    from jupyter_jobs.jobs.specs import Command as Command
-    from jupyter_jobs.jobs.specs import Notebook as Notebook
     from jupyter_jobs.jobs.waiting import as_completed as as_completed
     from jupyter_jobs.jobs.waiting import wait as wait
     from jupyter_jobs.widget.monitor import JobMonitor as JobMonitor
@@ -43,7 +43,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOME = {
     "ApiKeyAuth": "appsync.auth",
-    "Command": "jobs.specs",
+    "Command": "jobs.kinds",
     "IamAuth": "appsync.auth",
     "JobClient": "jobs.client",
     "JobConfig": "jobs.config",
@@ -56,7 +56,7 @@ _HOME = {
     "JobTimedOut": "errors",
     "JobsError": "errors",
     "JobsRefused": "errors",
-    "Notebook": "jobs.specs",
+    "Notebook": "jobs.kinds",
     "Priority": "jobs.model",
     "Profile": "jobs.profiles",
     "TokenAuth": "appsync.auth",

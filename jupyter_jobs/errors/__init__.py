@@ -19,6 +19,7 @@
     └── JobError                             something about one job
         ├── InvalidJob (ValueError)          it cannot be submitted as it is
         ├── UnknownRequest (InvalidJob)      nobody handles a request of that name
+        ├── InvalidCall (TypeError)          arguments or options that do not go together
         ├── JobConflict                      its key belongs to a job with other work
         ├── JobNotFound (LookupError)        no job has that id
         ├── InvalidTransition                a status that cannot follow the present one
@@ -35,7 +36,7 @@ Each has a `code`, one of four, for programs that branch on what the caller can 
 
     AUTH_REQUIRED        Unauthorized, MissingCredentials                        show who asks, or do it anew
     INVALID_INPUT        ConfigurationError, LocalProtocolError, MonitorClosed, InvalidJob, UnknownRequest,
-                         InvalidTransition, JobConflict, JobNotFound, NotSupported   ask for something else
+                         InvalidCall, InvalidTransition, JobConflict, JobNotFound, NotSupported   ask for something else
     INVALID_RESPONSE     UnusableAnswer, RemoteProtocolError                     look at what stands at the endpoint
     SUBMISSION_FAILED    all others                                              try again later, or look at the job
 
@@ -53,6 +54,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionLost",
     "DependencyFailed",
+    "InvalidCall",
     "InvalidJob",
     "InvalidTransition",
     "JobConflict",
@@ -271,6 +273,12 @@ class UnknownRequest(InvalidJob):
     def __init__(self, message: str, *, known: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.known = tuple(known)
+
+
+class InvalidCall(JobError, TypeError):
+    """Arguments or options that do not go together, or with this kind of request; nothing was sent or stored."""
+
+    code = "INVALID_INPUT"
 
 
 class JobNotFound(JobError, LookupError):

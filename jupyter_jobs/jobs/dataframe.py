@@ -24,12 +24,12 @@ def frame(jobs: Iterable[Job]) -> pandas.DataFrame:
     """
     try:
         import pandas
-    except ImportError as error:
+    except ImportError:
         raise ImportError(
             "to_pandas() needs pandas, which is not installed: run `%pip install pandas` in a cell, "
             "or `pip install pandas` in a terminal",
             name="pandas",
-        ) from error
+        ) from None
     listed = list(jobs)
     columns = {
         field.name: [getattr(job, field.name) for job in listed]

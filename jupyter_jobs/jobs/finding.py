@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypedDict
 
-from jupyter_jobs.errors import InvalidJob
+from jupyter_jobs.errors import InvalidCall, InvalidJob
 from jupyter_jobs.jobs.model import JobStatus
 
 __all__ = ["EVERYWHERE", "Filters", "Wanted", "moment", "wanted"]
@@ -76,11 +76,11 @@ def wanted(filters: Filters, now: Callable[[], datetime]) -> Wanted:
 
     Raises:
         InvalidJob: One that cannot be; says which, and what to write.
-        TypeError: There is no such filter.
+        InvalidCall: There is no such filter.
     """
     if unknown := next((name for name in filters if name not in Filters.__annotations__), None):
         known = ", ".join(f"{name}=" for name in Filters.__annotations__)
-        raise TypeError(f"find takes {known}, not {unknown}=")
+        raise InvalidCall(f"find takes {known}, not {unknown}=")
     limit = filters.get("limit")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise InvalidJob(f"limit= takes a whole number from 1 on, not {limit!r}")

@@ -214,7 +214,12 @@ def _asked(jobs: Sequence[JobHandle[T]], many: Any) -> Iterator[tuple[JobHandle[
         by_owner.setdefault(id(job._owner), []).append(job)
     for group in by_owner.values():
         owner = group[0]._owner
-        outcomes = owner.api.drive_sync(many([job.id for job in group], owner.api.profile))
+        asked = many(
+            [job.id for job in group],
+            owner.api.profile,
+            is_here=owner.api.wire.endpoint.is_loopback,
+        )
+        outcomes = owner.api.drive_sync(asked)
         for job, outcome in zip(group, outcomes, strict=True):
             if not isinstance(outcome, JobsError):
                 owner.store.merge(outcome)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ForwardRef, Protocol, TypedDict, TypeVar
 
-from jupyter_jobs.errors import InvalidJob
+from jupyter_jobs.errors import InvalidCall, InvalidJob
 from jupyter_jobs.jobs.limits import (
     PARAMS_LIMIT,
     check_after,
@@ -129,11 +129,11 @@ def check(options: Options) -> Checked:
 
     Raises:
         InvalidJob: One that cannot be; says which, and what to write.
-        TypeError: There is no such option.
+        InvalidCall: There is no such option.
     """
     said: dict[str, Any] = {**DEFAULTS, **options}
     if unknown := next((name for name in options if name not in DEFAULTS), None):
-        raise TypeError(f"there is no option {unknown!r}{similar(unknown)}")
+        raise InvalidCall(f"there is no option {unknown!r}{similar(unknown)}")
     if options.get("backoff") is not None and not options.get("retries"):
         raise InvalidJob("backoff= is the wait before another run: say retries= too")
     rules = {wire: _rule(name, said[name]) for name, wire in _RULES.items()}

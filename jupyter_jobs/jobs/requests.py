@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any, TypeVar, Unpack
 
 from jupyter_jobs.errors import JobError, NotSupported
-from jupyter_jobs.jobs.kinds import Command, Notebook, Request, Work, article, kind_of
+from jupyter_jobs.jobs.kinds import Command, Notebook, Request, article
 from jupyter_jobs.jobs.limits import PARAMS_LIMIT, PAYLOAD_LIMIT, check_event, json_text
 from jupyter_jobs.jobs.model import JobKind
 from jupyter_jobs.jobs.once import Fingerprints, work_key
 from jupyter_jobs.jobs.options import AUTO, DEFAULTS, Options, check
+from jupyter_jobs.jobs.work import Work, kind_of
 
 __all__ = ["Command", "Notebook", "Request", "Submission", "numbered", "submit_input"]
 
@@ -95,7 +96,7 @@ class Submission:
 
         Raises:
             InvalidJob: It cannot be run or sent as it is, or its events would be too large to be delivered.
-            TypeError: Arguments that do not go with this kind of request.
+            InvalidCall: Arguments that do not go with this kind of request.
         """
         work = self._kind.work(args, kwargs or {}, self._given, many)
         fields: dict[str, Any] = {
@@ -123,7 +124,7 @@ class Submission:
 
         Raises:
             InvalidJob: As `input`; says which call it is.
-            TypeError: As `input`; says which call it is.
+            InvalidCall: As `input`; says which call it is.
         """
         with numbered() as number:
             return [self.input(args, kwargs, many=True) for args, kwargs in number(calls)]
@@ -173,7 +174,6 @@ def numbered() -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
 
     Raises:
         JobError: Of the kind that was raised.
-        TypeError: So was that.
     """
     position = -1
 
@@ -185,5 +185,5 @@ def numbered() -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
 
     try:
         yield number
-    except (JobError, TypeError) as error:
+    except JobError as error:
         raise type(error)(f"item {position}: {error} (nothing was submitted)") from error

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from jupyter_jobs.errors import JobNotFound, JobsError, JobsRefused
+from jupyter_jobs.errors import InvalidCall, JobNotFound, JobsError, JobsRefused
 from jupyter_jobs.jobs import bulk, calls
 from jupyter_jobs.jobs.calls import Body, Call
 from jupyter_jobs.jobs.finding import EVERYWHERE, Filters, wanted
@@ -161,23 +161,23 @@ class Submitting(Following):
 def _check_map(function: Any, iterables: Sequence[Iterable[Any]], options: Options) -> None:
     _check_options_of_many(options)
     if not isinstance(function, str) and not callable(function):
-        raise TypeError(
+        raise InvalidCall(
             f"map takes a function, or a request by name, and values for it, not {article(function)}; "
             "for several requests that are ready write submit_all([…])"
         )
     if not iterables or (isinstance(function, str) and len(iterables) > 1):
-        raise TypeError(
+        raise InvalidCall(
             'map takes a request with one iterable, of the params of each job: map("Process data", [{"day": 1}, …])'
             if isinstance(function, str)
             else "map takes a function and what to call it with: map(train, [0.1, 0.01])"
         )
     if isinstance(function, str) and options.get("params") is not None:
-        raise TypeError("map gives each job its own params; leave params= out")
+        raise InvalidCall("map gives each job its own params; leave params= out")
 
 
 def _several(requests: Any) -> Iterable[Request]:
     if isinstance(requests, (str, Command, Notebook)) or not isinstance(requests, Iterable):
-        raise TypeError(
+        raise InvalidCall(
             f"submit_all takes a list of requests: write submit_all([…]), or submit(…) for {article(requests)} alone"
         )
     return requests
@@ -186,7 +186,7 @@ def _several(requests: Any) -> Iterable[Request]:
 def _check_options_of_many(options: Options) -> None:
     key = options.get("key")
     if key is not None and key != AUTO:
-        raise TypeError(
+        raise InvalidCall(
             f'key={key!r} would be the same for all of these jobs: write key="auto", which makes one for each of them'
         )
 

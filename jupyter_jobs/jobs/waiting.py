@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from jupyter_jobs._loop import call_soon
+from jupyter_jobs.errors import InvalidCall
 from jupyter_jobs.jobs.handle import JobHandle
 
 __all__ = ["AsCompleted", "Waited", "as_completed", "handles_of", "wait"]
@@ -138,17 +139,19 @@ def handles_of(jobs: Iterable[JobHandle[T]]) -> list[JobHandle[T]]:
     """Return jobs as a list.
 
     Raises:
-        TypeError: They are none; says what to write.
+        InvalidCall: They are none; says what to write.
     """
     given: Any = jobs
     if isinstance(given, JobHandle):
-        raise TypeError("this takes several jobs: write [job], or wait for the one by job.result()")
+        raise InvalidCall(
+            "this takes several jobs: write [job], or wait for the one by job.result()"
+        )
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise TypeError(f"this takes jobs, as submit and map return them, not {given!r}")
+        raise InvalidCall(f"this takes jobs, as submit and map return them, not {given!r}")
     handles = list(given)
     for job in handles:
         if not isinstance(job, JobHandle):
-            raise TypeError(
+            raise InvalidCall(
                 f"this takes jobs, as submit and map return them, and {job!r} is none"
                 + ("; monitor.get(id) has the job of an id" if isinstance(job, str) else "")
             )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -134,6 +135,18 @@ async def test_a_document_holds_no_more_than_the_limits_allow(submit: Submit) ->
         assert sum(sent) == len(outcomes) == len(bodies)
         assert max(sent) == BATCH
         assert sent[0] == 2
+
+
+async def test_a_document_for_this_machine_holds_more(submit: Submit) -> None:
+    large = json.dumps("x" * (DOCUMENT_LIMIT // 3))
+    bodies = [new(params=large) for _ in range(5)] + [new() for _ in range(2 * BATCH)]
+    async with FakeAppSync() as server:
+        server.answers = [Answer({"data": {f"job{n}": {"id": str(n)} for n in range(len(bodies))}})]
+
+        outcomes = await submit(scripted(server), bodies, partial(submit_many, is_here=True))
+
+        assert [len(post.body["variables"]) for post in server.posts] == [len(bodies)]
+    assert len(outcomes) == len(bodies)
 
 
 async def test_what_never_got_there_is_said_of_every_job_that_follows(submit: Submit) -> None:

@@ -7,6 +7,7 @@ import pytest
 from jupyter_jobs.errors import InvalidTransition, JobNotFound
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.api import JobApi
+from jupyter_jobs.jobs.finding import Wanted
 from jupyter_jobs.jobs.model import JobStatus
 from tests.support.backend import RunningBackend
 from tests.support.following import submit
@@ -104,6 +105,31 @@ def test_the_newest_attempts_are_found_beyond_the_first_page(
     assert newest(2, JobStatus.FAILED) == [ids[3], ids[2]]
     assert newest(9, JobStatus.FAILED) == [ids[3], ids[2], ids[0]]
     assert newest(9, JobStatus.LOST) == []
+
+
+def test_only_filters_that_are_used_are_sent() -> None:
+    plain = calls.page("g", limit=3)
+    filtered = calls.page("g", filters={"tag": "night"})
+
+    assert plain.variables == {"group": "g", "limit": 3}
+    assert filtered.variables == {"group": "g", "limit": calls.PAGE, "tag": "night"}
+
+
+def test_what_an_api_does_not_filter_by_is_left_out_here() -> None:
+    exchange = calls.found("g", Wanted(name="a", limit=2))
+    asked = [next(exchange)]
+    told = [job(n, name="ab"[n % 2], retryOf="6" if n == 8 else None) for n in (9, 8, 7, 6, 5, 4)]
+    asked.append(exchange.send({"items": told[:3], "nextToken": "more"}))
+    with pytest.raises(StopIteration) as end:
+        exchange.send({"items": told[3:], "nextToken": None})
+
+    assert [body["id"] for body in end.value.value] == ["8", "4"]
+    assert [call.variables["limit"] for call in asked] == [2, calls.PAGE]
+    assert all(call.variables["name"] == "a" for call in asked)
+
+
+def job(n: int, **more: Any) -> dict[str, Any]:
+    return {"id": str(n), "status": "FAILED", **more}
 
 
 def test_cancelling_what_has_ended_changes_nothing(

@@ -146,8 +146,8 @@ async def test_retries_that_are_refused_do_not_lose_the_others(
     await asyncio.to_thread(jobs.wait)
     retry_many = joblist.bulk.retry_many
 
-    def refusing(ids: list[str], profile: Any) -> Any:
-        outcomes = yield from retry_many(ids, profile)
+    def refusing(ids: list[str], profile: Any, **room: Any) -> Any:
+        outcomes = yield from retry_many(ids, profile, **room)
         return [*outcomes[:-1], NotSupported("no")]
 
     monkeypatch.setattr(joblist.bulk, "retry_many", refusing)
@@ -162,8 +162,8 @@ async def test_a_cancellation_that_is_refused_is_raised_after_the_others(
 ) -> None:
     cancel_many = joblist.bulk.cancel_many
 
-    def refusing(ids: list[str], profile: Any) -> Any:
-        outcomes = yield from cancel_many(ids[1:], profile)
+    def refusing(ids: list[str], profile: Any, **room: Any) -> Any:
+        outcomes = yield from cancel_many(ids[1:], profile, **room)
         return [NotSupported("no"), *outcomes]
 
     monkeypatch.setattr(joblist.bulk, "cancel_many", refusing)

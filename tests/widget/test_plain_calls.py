@@ -1,4 +1,7 @@
+import inspect
 import re
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,12 @@ from jupyter_jobs.errors import (
     JobNotFound,
     UnknownRequest,
 )
+from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.joblist import gather
+from jupyter_jobs.jobs.kinds import Command
+from jupyter_jobs.jobs.options import DEFAULTS
+from jupyter_jobs.jobs.waiting import as_completed
+from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import RunningBackend
 from tests.support.monitor import of
 
@@ -85,6 +94,69 @@ async def test_tags_that_cannot_be_are_refused_in_the_cell(
     with pytest.raises(InvalidJob, match=says):
         monitor.submit("work", tags=tags)
     assert monitor.jobs == []
+
+
+async def test_many_are_submitted_at_once_and_waited_for_in_the_same_cell(
+    backend: RunningBackend,
+) -> None:
+    monitor = of(backend, "many")
+
+    jobs = monitor.map(pow, [2, 3], [3, 2], timeout=60)
+    ready = monitor.submit_all([partial(pow, 2, 4), Command(["true"])], after=jobs)
+
+    assert jobs.results(timeout=60) == [8, 9]
+    assert {job.id for job in as_completed(ready, timeout=60)} == {job.id for job in ready}
+    assert gather(jobs, ready).results() == [8, 9, 16, 0]
+    assert ready[0].record.after == tuple(job.id for job in jobs)
+
+
+async def test_a_cell_that_runs_again_has_its_job_back(external_backend: RunningBackend) -> None:
+    monitor = of(external_backend, "key")
+
+    first = monitor.submit("work", params={"day": 1}, key="auto")
+    again = monitor.submit("work", params={"day": 1}, key="auto")
+    other = monitor.submit("work", params={"day": 2}, key="auto")
+
+    assert again is first
+    assert again.attached == "already submitted just now"
+    assert not other.attached
+
+
+async def test_jobs_are_found_in_the_cell(external_backend: RunningBackend) -> None:
+    monitor = of(external_backend, "find")
+    jobs = monitor.map("work", [1, 2], name="night", tags=["a"])
+    external_backend.update(jobs[0].id, status="FAILED")
+
+    assert list(monitor.find(status="failed", name="night", tag="a")) == [jobs[0]]
+    assert list(monitor.find(since=timedelta(minutes=5), limit=1)) == [jobs[1]]
+
+
+async def test_a_table_has_the_newest_attempt_of_each_job_or_all(
+    external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables: list[list[str]] = []
+    monkeypatch.setattr(
+        "jupyter_jobs.jobs.joblist.frame", lambda jobs: tables.append([job.id for job in jobs])
+    )
+    monitor = of(external_backend, "table")
+    job, other = monitor.submit("work"), monitor.submit("work")
+    monitor.cancel(job)
+    retry = monitor.retry(job)
+
+    monitor.to_pandas()
+    monitor.to_pandas(all_attempts=True)
+
+    assert tables == [[retry.id, other.id], [retry.id, other.id, job.id]]
+
+
+@pytest.mark.parametrize("method", ["submit", "map", "submit_all"])
+@pytest.mark.parametrize("of_class", [JobMonitor, JobClient])
+def test_help_shows_every_option(of_class: type, method: str) -> None:
+    function = getattr(of_class, method)
+
+    assert set(DEFAULTS) <= set(inspect.signature(function).parameters)
+    if of_class is JobMonitor:
+        assert all(f"{name}: " in (function.__doc__ or "") for name in DEFAULTS)
 
 
 async def test_where_a_job_was_submitted_is_the_line_of_this_file(
