@@ -12,7 +12,16 @@ from graphql.language import FieldNode, FragmentDefinitionNode
 
 from jupyter_jobs.appsync.client import ConnectionState
 from jupyter_jobs.jobs.model import TRANSITIONS, WIRE_NAMES, Job, JobKind, JobStatus, Priority
-from jupyter_jobs.jobs.operations import JOB_FIELDS
+from jupyter_jobs.jobs.operations import (
+    JOB_FIELDS,
+    JOB_FILES,
+    JOB_LOGS,
+    JOB_LOGS_SINCE,
+    JOB_METRICS,
+    JOB_QUEUE,
+    JOB_RESULT,
+)
+from jupyter_jobs.jobs.profiles import OPERATIONS
 from jupyter_jobs.widget.actions import ACTIONS
 from jupyter_jobs.widget.panel_state import ROW_FIELDS
 
@@ -94,6 +103,43 @@ def test_the_fragment_selects_the_fields_of_the_schema() -> None:
         [node.name.value for node in selected if isinstance(node, FieldNode)],
     )
     assert not any(isinstance(node, FieldNode) and node.alias for node in selected)
+
+
+def test_each_operation_is_one_that_a_profile_may_have() -> None:
+    roots = [schema[name] for name in ("Query", "Mutation")]
+    fields = [
+        field.name.value
+        for root in roots
+        if isinstance(root, ObjectTypeDefinitionNode)
+        for field in root.fields or ()
+    ]
+
+    assert_agrees(SCHEMA, set(fields) - {"updateJob"}, "jupyter_jobs/jobs/profiles.py", OPERATIONS)
+
+
+@pytest.mark.parametrize(
+    ("type_", "document"),
+    [
+        ("LogPage", JOB_LOGS),
+        ("LogLine", JOB_LOGS_SINCE),
+        ("MetricPage", JOB_METRICS),
+        ("MetricPoint", JOB_METRICS),
+        ("JobFile", JOB_FILES),
+        ("QueuePlace", JOB_QUEUE),
+        ("JobResult", JOB_RESULT),
+    ],
+)
+def test_a_document_asks_for_all_that_the_schema_has(type_: str, document: str) -> None:
+    node = schema[type_]
+    assert isinstance(node, ObjectTypeDefinitionNode)
+    fields = {field.name.value for field in node.fields or ()}
+
+    assert_agrees(
+        SCHEMA,
+        fields,
+        "jupyter_jobs/jobs/operations.py",
+        fields & set(re.findall(r"\w+", document)),
+    )
 
 
 SAMPLES = {

@@ -51,7 +51,7 @@ class SerialExecutor(Executor[Any]):
     ) -> Any:
         """Execute the fields in their order; each starts when the one before it has ended."""
         context = self.context_value or Context()
-        todo = list(reversed(grouped_field_set.items()))
+        ahead = list(reversed(grouped_field_set.items()))
         results: dict[str, Any] = {}
 
         def one(key: str, details: Any) -> Any:
@@ -66,12 +66,12 @@ class SerialExecutor(Executor[Any]):
 
         async def execute() -> dict[str, Any]:
             until = time.monotonic() + _SLICE_S
-            while todo:
+            while ahead:
                 done: list[tuple[str, Any, Any]] = []
                 waiting = None
                 with context.transaction():
-                    while todo and waiting is None:
-                        key, details = todo.pop()
+                    while ahead and waiting is None:
+                        key, details = ahead.pop()
                         result = one(key, details)
                         if self.is_awaitable(result):
                             waiting = key, details, result
@@ -84,7 +84,7 @@ class SerialExecutor(Executor[Any]):
                 if waiting is not None:
                     key, details, result = waiting
                     keep(key, details, await result)
-                if todo and time.monotonic() >= until:
+                if ahead and time.monotonic() >= until:
                     await asyncio.sleep(0)
                     until = time.monotonic() + _SLICE_S
             return results

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_jobs.jobs.operations import CANCEL_JOB, GET_JOB
+from jupyter_jobs.jobs.operations import CANCEL_JOB, GET_JOB, SUBMIT_JOB, many
 from tests.support.bare_api import BareApi
 
 
@@ -98,3 +98,32 @@ async def test_a_fault_of_ours_is_logged_and_not_told(
     assert error["errorType"] == "InternalFailure"
     assert "closed" not in error["message"]
     assert "closed" in caplog.text
+
+
+async def test_a_write_that_fails_is_told_as_a_fault_of_ours(
+    backend: BareApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend.repository.close()
+
+    error = await backend.refused(SUBMIT_JOB, input={"request": "r"})
+
+    assert error["errorType"] == "InternalFailure"
+    assert backend.published == []
+    assert "closed" in caplog.text
+
+
+async def test_a_thousand_jobs_as_clients_send_them_are_stored_and_published(
+    backend: BareApi,
+) -> None:
+    names = [f"job{number}" for number in range(1000)]
+    document = many("mutation SubmitJobs", "submitJob", "input: SubmitJobInput!", names)
+    inputs = {name: {"request": "r", "id": name} for name in names}
+
+    answer = await backend.api.execute(document, {**inputs, "job7": {"request": " "}})
+
+    assert [(body or {}).get("id") for body in answer["data"].values()] == [
+        None if name == "job7" else name for name in names
+    ]
+    assert [error["path"] for error in answer["errors"]] == [["job7"]]
+    assert [body["id"] for _, body in backend.published] == [n for n in names if n != "job7"]
+    assert backend.repository.counts() == {"QUEUED": 999}
