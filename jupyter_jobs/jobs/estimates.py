@@ -237,7 +237,7 @@ def _by_rate(points: list[tuple[float, float]], run: float) -> float | None:
 def _at(points: list[tuple[float, float]], moment: float) -> float:
     """Return how far the run was at a moment, between two points as on a straight line."""
     for (before, low), (after, high) in pairwise(points):
-        if before <= moment <= after:
+        if before <= moment <= after and before < after:
             return low + (high - low) * (moment - before) / (after - before)
     return points[-1][1]
 

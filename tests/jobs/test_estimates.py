@@ -122,6 +122,12 @@ def test_samples_in_disorder_do_no_harm(samples: list[tuple[float, float]]) -> N
     assert ends >= 20
 
 
+def test_a_clock_that_is_behind_the_backends_does_no_harm() -> None:
+    assert told(-60, running(0.5)).ends_at is None
+    assert end_of(-60, running(0.5), (10.0, 0.2), (20.0, 0.5)) == 36.7
+    assert told(-60, running(usual=USUAL)).ends_at == at(50)
+
+
 # From earlier runs.
 
 
