@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 from jupyter_jobs.jobs.model import Job
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["frame"]
 
+_NUMBERS = ("progress", "done", "total", "result_size", "duration")
 _TIMES = ("created_at", "started_at", "finished_at", "updated_at")
 
 
@@ -32,11 +34,18 @@ def frame(jobs: Iterable[Job]) -> pandas.DataFrame:
         ) from None
     listed = list(jobs)
     columns = {
-        field.name: [getattr(job, field.name) for job in listed]
+        field.name: [_plain(getattr(job, field.name)) for job in listed]
         for field in dataclasses.fields(Job)
     }
     columns["duration"] = [job.duration for job in listed]
     table = pandas.DataFrame(columns)
+    for name in _NUMBERS:
+        table[name] = table[name].astype("float64")
     for name in _TIMES:
-        table[name] = pandas.to_datetime(table[name], utc=True, format="ISO8601")
+        times = pandas.to_datetime(table[name], utc=True, format="ISO8601")
+        table[name] = times.astype("datetime64[ns, UTC]")
     return table
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value

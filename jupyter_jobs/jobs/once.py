@@ -42,6 +42,7 @@ _OF_THE_MACHINERY = frozenset(
 )
 """What a class has besides what its body says, or what says nothing of its work."""
 
+_HEAP_TYPE = 1 << 9  # of `__flags__`: made by a class statement, or as if by one
 _PROTOCOL = 4  # with 5 large arrays would come as buffers of their own
 
 
@@ -182,7 +183,10 @@ class Fingerprints:
     def _class(self, class_: type) -> Iterator[bytes]:
         yield _name_of(class_)
         module = sys.modules.get(class_.__module__)
-        if _is_of_a_library(class_.__module__, getattr(module, "__file__", None) or ""):
+        written_in_c = not class_.__flags__ & _HEAP_TYPE
+        if written_in_c or _is_of_a_library(
+            class_.__module__, getattr(module, "__file__", None) or ""
+        ):
             return
         yield from map(self._digest, class_.__bases__)
         for name, value in sorted(vars(class_).items()):
@@ -246,11 +250,7 @@ _PLAIN: Mapping[type, Callable[[Any], bytes]] = {
     bytearray: bytes,
 }
 
-_DESCRIPTORS = (
-    types.GetSetDescriptorType,
-    types.MemberDescriptorType,
-    types.WrapperDescriptorType,
-)
+_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)  # slots
 
 
 def _name_of(thing: Any) -> bytes:
@@ -290,9 +290,19 @@ def _is_of_a_library(module: str | None, file: str) -> bool:
         return True
     if package == "__main__" or not file or file.startswith("<"):
         return package in sys.builtin_module_names or package in sys.stdlib_module_names
-    return any(Path(file).is_relative_to(folder) for folder in _LIBRARIES)
+    folder = Path(file).parent
+    return any(folder.is_relative_to(library) for library in _LIBRARIES) or any(
+        _is_installed_into(above) for above in (folder, *folder.parents)[:_DEEPEST]
+    )
 
 
+@functools.cache
+def _is_installed_into(folder: Path) -> bool:
+    """Whether an installer put packages there, as `pip install --target` does."""
+    return next(folder.glob("*.dist-info"), None) is not None
+
+
+_DEEPEST = 8  # folders that a package has in one another
 _LIBRARIES = {
     *(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")),
     *site.getsitepackages(),

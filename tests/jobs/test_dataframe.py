@@ -17,13 +17,23 @@ JOB = Job(
 )
 
 
+class Column(list[Any]):
+    def astype(self, kind: str) -> "Column":
+        return Column(float(value) if value and kind == "float64" else value for value in self)
+
+
+class Frame(dict[str, Any]):
+    def __init__(self, columns: dict[str, list[Any]]) -> None:
+        super().__init__({name: Column(values) for name, values in columns.items()})
+
+
 def pandas() -> Any:
     """As much of pandas as is used, for it is none of this package's dependencies."""
     module: Any = types.ModuleType("pandas")
-    module.DataFrame = dict
-    module.to_datetime = lambda values, utc, format: [
+    module.DataFrame = Frame
+    module.to_datetime = lambda values, utc, format: Column(
         None if value is None else datetime.fromisoformat(value).astimezone(UTC) for value in values
-    ]
+    )
     return module
 
 
@@ -34,6 +44,7 @@ def test_a_row_a_job_and_a_column_a_field(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert list(table) == [*WIRE_NAMES, "duration"]
     assert (table["id"], table["duration"]) == (["one", "two"], [2.5, None])
+    assert [type(value) for value in table["status"]] == [str, str]
     assert table["created_at"] == [datetime(2026, 11, 22, 20, tzinfo=UTC), None]
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import types
+from array import array
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -174,6 +175,25 @@ def test_the_text_of_an_own_module_counts(tmp_path: Path, monkeypatch: pytest.Mo
 
     assert before != changed
     assert mark(module) not in (before, changed)
+
+
+def test_what_was_installed_counts_by_its_name(tmp_path: Path) -> None:
+    module = types.ModuleType("installed_somewhere")
+    module.__file__ = str(tmp_path / "library" / "installed_somewhere" / "__init__.py")
+    Path(module.__file__).parent.mkdir(parents=True)
+    (tmp_path / "library" / "installed_somewhere-1.0.dist-info").mkdir()
+    Path(module.__file__).write_text("a = 1")
+    before = mark(module)
+    Path(module.__file__).write_text("a = 2")
+
+    assert mark(module) == before
+
+
+def test_a_class_written_in_c_counts_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_jobs.jobs.once._is_of_a_library", lambda module, file: False)
+
+    assert mark(OrderedDict) != mark(array)
+    assert mark(array("d", [1.0])) != mark(array("d", [2.0]))
 
 
 class Shade(Enum):
