@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from jupyter_jobs.appsync.auth import ApiKeyAuth as ApiKeyAuth
     from jupyter_jobs.appsync.auth import IamAuth as IamAuth
     from jupyter_jobs.appsync.auth import TokenAuth as TokenAuth
+    from jupyter_jobs.errors import DependencyFailed as DependencyFailed
+    from jupyter_jobs.errors import JobConflict as JobConflict
     from jupyter_jobs.errors import JobFailed as JobFailed
     from jupyter_jobs.errors import JobLost as JobLost
     from jupyter_jobs.errors import JobsError as JobsError
@@ -44,9 +46,11 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 _HOME = {
     "ApiKeyAuth": "appsync.auth",
     "Command": "jobs.kinds",
+    "DependencyFailed": "errors",
     "IamAuth": "appsync.auth",
     "JobClient": "jobs.client",
     "JobConfig": "jobs.config",
+    "JobConflict": "errors",
     "JobFailed": "errors",
     "JobHandle": "jobs.handle",
     "JobList": "jobs.joblist",
@@ -71,9 +75,11 @@ _HOME = {
 __all__ = [
     "ApiKeyAuth",
     "Command",
+    "DependencyFailed",
     "IamAuth",
     "JobClient",
     "JobConfig",
+    "JobConflict",
     "JobFailed",
     "JobHandle",
     "JobList",
@@ -92,6 +98,7 @@ __all__ = [
     "current_job",
     "gather",
     "handler",
+    "load_ipython_extension",
     "track",
     "wait",
 ]
@@ -111,6 +118,4 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Make `%jobs` and `%%job` known, for `%load_ext jupyter_jobs`."""
-    from jupyter_jobs.widget.magics import load
-
-    load(shell)
+    importlib.import_module(f"{__name__}.widget.magics").load(shell)
