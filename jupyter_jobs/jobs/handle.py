@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
+from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from jupyter_jobs._loop import call_soon
 from jupyter_jobs.errors import InvalidJob, JobFailed, MonitorClosed, NotSupported
@@ -144,7 +144,7 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
         with self._waiting(timeout):
             error = super().exception(timeout)
         if error is not None:
-            self._raise(error)
+            raise self._own(error).with_traceback(None)  # else that of the last time would grow
         return self._value()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -292,8 +292,7 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
         finally:
             self._awaiting.discard(ended)
         if (error := super().exception()) is not None:
-            await asyncio.to_thread(self._own, error)
-            self._raise(error)
+            raise (await asyncio.to_thread(self._own, error)).with_traceback(None)
         return (
             await asyncio.to_thread(self._value) if super().result() is _STORED else self._value()
         )
@@ -313,12 +312,6 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
             with self._settling:
                 self._raised = _first(self._raised, raised)  # two threads that ask get the same
         return error if self._raised is None else self._raised
-
-    def _raise(self, error: BaseException) -> NoReturn:
-        own = self._own(error).with_traceback(None)  # else that of the last time would grow
-        if own is error:
-            raise own
-        raise own from error
 
 
 def job_id(job: JobHandle[Any] | str) -> str:

@@ -48,7 +48,7 @@ def value_of(job: Job, api: JobApi) -> Any:
 def raised_by(job: Job, failed: JobFailed, api: JobApi) -> Exception | None:
     """Fetch and load the exception that a function raised in its job; None where that cannot be, `failed` says why not.
 
-    Whoever raises it shows the job's own calls with it: `raise error from failed`.
+    It was caused by `failed`, so that whatever shows it shows the job's own calls; what caused it there caused that.
     """
     if not (job.error or {}).get("loadable") or not api.wire.endpoint.is_loopback:
         return None
@@ -61,6 +61,7 @@ def raised_by(job: Job, failed: JobFailed, api: JobApi) -> Exception | None:
         return None
     if not isinstance(raised, Exception) or isinstance(raised, StopIteration | StopAsyncIteration):
         return None  # what would end the kernel or a loop is no way to tell of a job's end
+    failed.__cause__, raised.__cause__ = raised.__cause__, failed
     show_with(raised, failed)
     return raised
 

@@ -129,7 +129,30 @@ def test_what_a_job_raised_is_loaded() -> None:
 
     assert isinstance(error, KeyError)
     assert error.args == ("day",)
+    assert error.__cause__ is failed
     assert vars(error)["_render_traceback_"].failed is failed
+
+
+class Chained:
+    """Pickles as an error with a cause."""
+
+    def __reduce__(self) -> Any:
+        return _caused, ()
+
+
+def _caused() -> ValueError:
+    error = ValueError("bad day")
+    error.__cause__ = KeyError("day")
+    return error
+
+
+def test_what_caused_it_there_is_kept() -> None:
+    failed = JobFailed("no")
+    error = raised_by(LOADABLE, failed, sent(Chained(), "exception"))
+
+    assert error is not None
+    assert error.__cause__ is failed
+    assert isinstance(failed.__cause__, KeyError)
 
 
 def test_a_job_that_raised_nothing_that_can_be_loaded_is_not_asked_about() -> None:
