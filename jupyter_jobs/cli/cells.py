@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from jupyter_jobs.cli.spans import duration, roughly
 from jupyter_jobs.cli.terminal import one_line
+from jupyter_jobs.jobs.estimates import Estimate, Sample, estimate
 from jupyter_jobs.jobs.model import Job, JobStatus, Priority
 
 __all__ = ["elapsed", "fraction", "left", "name", "percent", "rank", "says", "steps", "time"]
@@ -80,18 +82,25 @@ def time(job: Job, now: float) -> str:
     return "" if span is None else duration(span, tenths=job.status.is_terminal)
 
 
-def left(job: Job, now: float) -> str:
-    """Return what a running job may still need at its pace so far; empty while that would be a guess."""
+def left(job: Job, now: float, samples: Sequence[Sample] = ()) -> str:
+    """Return what a running job may still need; empty while that would be a guess.
+
+    Args:
+        job: As it is.
+        now: The time.
+        samples: How far it was when, as `JobStore.pace` has them.
+    """
     part, so_far = fraction(job), elapsed(job, now)
-    if job.status is not JobStatus.RUNNING or part is None or so_far is None:
+    if job.status is not JobStatus.RUNNING or so_far is None:
         return ""
-    if not _LEAST_PART <= part < 1 or so_far < _LEAST_SECONDS:
+    if not job.usual and (part is None or part < _LEAST_PART or so_far < _LEAST_SECONDS):
         return ""
-    return roughly(so_far * (1 - part) / part)
+    ends = _expected(job, now, samples).ends_at
+    return "" if ends is None or part == 1 else roughly(ends.timestamp() - now)
 
 
-def says(job: Job) -> str:
-    """Return why a job ended badly, or the last thing it said; of one that waits, what is special about it."""
+def says(job: Job, now: float) -> str:
+    """Return why a job ended badly, or the last thing it said; of one that waits or is slow, that."""
     message = one_line(job.message or "")
     if job.status.is_failure or job.error:
         message = one_line(job.reason) or message
@@ -99,7 +108,16 @@ def says(job: Job) -> str:
         urgent = "high priority" if job.priority is Priority.HIGH else ""
         waits = f"after {len(job.after)} other{'s' * (len(job.after) > 1)}" if job.after else ""
         return " · ".join(filter(None, (urgent, waits, message)))
+    if job.status is JobStatus.RUNNING and (expected := _expected(job, now)).is_slow:
+        return " · ".join(filter(None, (f"▲ {expected.text}", message)))
     return message
+
+
+def _expected(job: Job, now: float, samples: Sequence[Sample] = ()) -> Estimate:
+    try:
+        return estimate(job, datetime.fromtimestamp(now, UTC), samples)
+    except (TypeError, ValueError):  # times of somebody else's schema
+        return Estimate()
 
 
 def _compact(value: float) -> str:

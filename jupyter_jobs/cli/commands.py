@@ -12,6 +12,8 @@ from jupyter_jobs.cli.doctor import DOCTOR
 from jupyter_jobs.cli.exits import EXITS
 from jupyter_jobs.cli.listing import LIST
 from jupyter_jobs.cli.logs import LOGS
+from jupyter_jobs.cli.outputs import FILES, METRICS, RESULT
+from jupyter_jobs.cli.pruning import PRUNE
 from jupyter_jobs.cli.serving import SERVE, STOP
 from jupyter_jobs.cli.show import SHOW
 from jupyter_jobs.cli.submit import SUBMIT
@@ -29,9 +31,13 @@ COMMANDS: Mapping[str, Command] = {
         LIST,
         SHOW,
         LOGS,
+        METRICS,
+        FILES,
+        RESULT,
         WAIT,
         CANCEL,
         RETRY,
+        PRUNE,
         SERVE,
         STOP,
         DOCTOR,
@@ -49,8 +55,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     words = list(words)
     # argparse drops the dashes: `submit -- nproc` would be a request of that name
     end = words.index("--") if words[:1] == ["submit"] and "--" in words else len(words)
-    args = _parser().parse_args(words[:end], argparse.Namespace(program=words[end + 1 :]))
-    return args
+    return _parser().parse_args(words[:end], argparse.Namespace(program=words[end + 1 :]))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,11 +17,10 @@ from typing import Any
 from jupyter_jobs.cli import terminal
 from jupyter_jobs.cli.command import Command as ShellCommand
 from jupyter_jobs.cli.exits import Exit
-from jupyter_jobs.errors import JobsError
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.kinds import Command, Notebook
 from jupyter_jobs.jobs.model import JobStatus
-from jupyter_jobs.jobs.requests import Command, Notebook
 from jupyter_jobs.worker import track
 
 __all__ = ["DEMO", "NOTEBOOKS", "open_lab", "run"]
@@ -102,18 +101,17 @@ async def _show(client: JobClient, jobs: list[JobHandle[Any]]) -> None:
 
 
 async def _ended(job: JobHandle[Any]) -> None:
-    with suppress(JobsError):
+    with suppress(Exception):  # whatever the job raised: it is told below the table
         await job
 
 
 def _print_outcome(console: Any, job: JobHandle[Any]) -> None:
-    error = job.exception()
-    if error is None:
+    if job.status is JobStatus.SUCCEEDED:
         value = job.result()
-        shown = Path(value).name if isinstance(value, str) else repr(value)
-        console.print(f"{job.name}: {shown}", markup=False, highlight=False)
+        told = Path(value).name if isinstance(value, str) else repr(value)
+        console.print(f"{job.name}: {told}")
     else:
-        console.print(f"{error}", markup=False, highlight=False)
+        console.print(f"{job.name} {job.status.word}: {terminal.one_line(job.record.reason)}")
 
 
 def _notebook(folder: Path) -> Notebook:

@@ -91,7 +91,7 @@ async def follow_group(target: Target, group: str | None) -> AsyncIterator[JobCl
         WireError: It cannot be asked.
     """
     async with _wire(target) as wire:
-        client = JobClient(target, group=group, wire=wire)  # type: ignore[arg-type]  # None: `_EveryGroup`
+        client = JobClient(target, group=group, wire=wire)
         async with client:
             await client.api.run(calls.page(group, limit=1))  # what is wrong shall raise
             client.start()
@@ -107,7 +107,7 @@ async def follow_jobs(target: Target, bodies: Iterable[Body]) -> AsyncIterator[J
     if few:
         target = replace(target, profile=_of_each(target.profile))
     async with _wire(target) as wire:
-        client = JobClient(target, group=None, wire=wire)  # type: ignore[arg-type]  # None: `_EveryGroup`
+        client = JobClient(target, group=None, wire=wire)
         async with client:
             for body in bodies:
                 client.adopt(body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -12,6 +12,7 @@ from jupyter_jobs.appsync.client import ConnectionState, ConnectionStatus
 from jupyter_jobs.cli import cells
 from jupyter_jobs.cli.table import STYLES, job_lines
 from jupyter_jobs.cli.terminal import one_line
+from jupyter_jobs.jobs.estimates import Sample
 from jupyter_jobs.jobs.model import Job, JobStatus
 
 __all__ = ["Size", "frame", "presence"]
@@ -54,6 +55,7 @@ def frame(
     presence: Text,
     notice: str = "",
     limit: int | None = None,
+    pace: Callable[[str], Sequence[Sample]] = lambda id_: (),
 ) -> list[Text]:
     """Return the lines of one picture; never more than the terminal has, less one for the cursor.
 
@@ -65,6 +67,7 @@ def frame(
         presence: How the connection is doing.
         notice: A sentence on what is wrong, or nothing.
         limit: At most so many jobs.
+        pace: See `job_lines`.
     """
     ordered = sorted(jobs, key=lambda job: (*cells.rank(job), job.id))
     lines = [_header(jobs, size.width, place, presence)]
@@ -73,7 +76,7 @@ def frame(
     room = max(1, size.height - 1 - len(lines))
     shown = len(ordered) if limit is None else min(limit, len(ordered))
     while True:
-        table = job_lines(ordered[:shown], now=now, width=size.width, steady=True)
+        table = job_lines(ordered[:shown], now=now, width=size.width, steady=True, pace=pace)
         hidden = len(ordered) - shown
         if len(table) + (hidden > 0) <= room or not shown:
             break

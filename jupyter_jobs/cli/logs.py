@@ -5,26 +5,25 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import dataclasses
 import os
 import sys
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from jupyter_jobs.cli import terminal
-from jupyter_jobs.cli.access import find_ids, find_many, opened
+from jupyter_jobs.cli.access import find, find_ids, opened_at, target_of
 from jupyter_jobs.cli.command import Command, add_ids, add_target
 from jupyter_jobs.cli.exits import Exit
+from jupyter_jobs.cli.follow import follow_jobs
 from jupyter_jobs.cli.spans import moment
-from jupyter_jobs.cli.waiting import outcome
-from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.api import JobApi
+from jupyter_jobs.cli.waiting import outcome, until_ended
+from jupyter_jobs.jobs import asked
 from jupyter_jobs.jobs.calls import Body
-from jupyter_jobs.jobs.model import Job
+from jupyter_jobs.jobs.logs import LogLine, numbered
+from jupyter_jobs.jobs.target import Target
 
-__all__ = ["LOGS", "follow", "print_line"]
-
-RHYTHM_S = 0.5  # between two questions for lines, of which there are no events
+__all__ = ["LOGS", "follow_log", "print_line"]
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -46,66 +45,60 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    with opened(args) as api:
+    target = target_of(args)
+    since: datetime | None = args.since
+    with opened_at(target) as api:
+        if args.follow:
+            body = api.drive_sync(find([args.id], args.group, api.profile))[0]
+            return asyncio.run(
+                follow_log(target, body, tail=args.tail, since=since, as_json=args.json)
+            )
         [id_] = find_ids(api, [args.id], args.group)
-        lines = _wanted(api.drive_sync(calls.read_log(id_, args.tail)), args.since)
-        if not args.follow:
-            if args.json:
-                terminal.print_json(lines)
-            for line in () if args.json else lines:
-                print_line(line)
-            return Exit.OK
-        for line in lines:
-            print_line(line, as_json=args.json)
-        for line in follow(api, id_, after=lines[-1]["seq"] if lines else 0):
-            print_line(line, as_json=args.json)
-        return outcome([_ended(api, id_)])
+        said = None if since is None else since.isoformat(timespec="milliseconds")
+        told = api.drive_sync(asked.read_lines(id_, tail=args.tail, since=said))
+    lines = list(numbered(told, None, since))
+    if args.json:
+        terminal.print_json(map(dataclasses.asdict, lines))
+        return Exit.OK
+    for line in lines:
+        print_line(line)
+    return Exit.OK
 
 
-def follow(api: JobApi, id_: str, after: int = 0) -> Iterator[Body]:
-    """Yield the lines of a job's output as they come, until it ends.
+async def follow_log(
+    target: Target,
+    body: Body,
+    *,
+    tail: int | None = None,
+    since: datetime | None = None,
+    as_json: bool = False,
+) -> Exit:
+    """Print the lines of a job as they come, until its log ends; returns 0 if the job succeeded, else 1.
 
     Args:
-        api: Asks for them.
-        id_: The job.
-        after: The last line that is known; 0 for none.
+        target: Where it is.
+        body: The job.
+        tail: Begin with so many of the last lines.
+        since: Only lines from then on.
+        as_json: Each line as JSON.
     """
-    while True:
-        page = api.run_sync(calls.logs(id_, after=after, limit=calls.LOG_PAGE))
-        lines = page["lines"] or []
-        yield from lines
-        if lines:
-            after = lines[-1]["seq"]
-        elif page["ended"]:
-            return
-        else:
-            time.sleep(RHYTHM_S)
+    async with follow_jobs(target, [body]) as client:
+        job = client.handle(body["id"])
+        async for line in job.logs(tail, since, follow=True):
+            print_line(line, as_json=as_json)
+        await until_ended(client, [job.id])
+        return outcome([job.record])
 
 
-def _ended(api: JobApi, id_: str) -> Job:
-    """Return the job once it has ended too: its output may end a moment before."""
-    while True:
-        [job] = find_many(api, [id_], None)
-        if job.status.is_terminal:
-            return job
-        time.sleep(RHYTHM_S)
-
-
-def print_line(line: Body, *, as_json: bool = False) -> None:
+def print_line(line: LogLine, *, as_json: bool = False) -> None:
     """Print a line, what the job wrote to its standard error on ours; colours only where somebody looks."""
     if as_json:
-        terminal.print_json(line)
+        terminal.print_json(dataclasses.asdict(line))
         return
-    stream = sys.stderr if line["stream"] == "stderr" else sys.stdout
+    stream = sys.stdout if line.stream == "stdout" else sys.stderr
     looks = terminal.is_live(stream) and not os.environ.get("NO_COLOR")
-    text = terminal.coloured(line["text"]) if looks else terminal.plain(line["text"])
+    text = terminal.coloured(line.text) if looks else terminal.plain(line.text)
     print(text, file=stream, flush=True)
-
-
-def _wanted(lines: list[Body], since: datetime | None) -> list[Body]:
-    if since is None:
-        return lines
-    return [line for line in lines if datetime.fromisoformat(line["time"]) >= since]
 
 
 LOGS = Command(

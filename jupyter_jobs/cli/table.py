@@ -13,6 +13,7 @@ from rich.text import Text
 
 from jupyter_jobs.cli import cells
 from jupyter_jobs.cli.terminal import one_line
+from jupyter_jobs.jobs.estimates import Sample
 from jupyter_jobs.jobs.model import Job, JobStatus
 
 __all__ = ["STYLES", "job_lines", "state"]
@@ -55,7 +56,12 @@ class _Column:
 
 
 def job_lines(
-    jobs: Iterable[Job], *, now: float, width: int | None = None, steady: bool = False
+    jobs: Iterable[Job],
+    *,
+    now: float,
+    width: int | None = None,
+    steady: bool = False,
+    pace: Callable[[str], Sequence[Sample]] = lambda id_: (),
 ) -> list[Text]:
     """Return a header and one line a job; on a narrow terminal, one more for why a job failed.
 
@@ -64,10 +70,11 @@ def job_lines(
         now: `time.time()`.
         width: Columns of the terminal; None where lines may be of any length.
         steady: Whether columns stay where nothing is in them, as a table does that is drawn again and again.
+        pace: Returns of a job, by its id, how far it was when, as far as that was seen.
     """
     jobs = list(jobs)
     is_narrow = width is not None and width < MEDIUM
-    columns = _columns(now, width)
+    columns = _columns(now, width, pace)
     rows = [[column.cell(job) for column in columns] for job in jobs]
     kept = [
         n
@@ -83,7 +90,12 @@ def job_lines(
     lines = [_line(header, columns, widths, width)]
     for job, row in zip(jobs, rows, strict=True):
         lines.append(_line(row, columns, widths, width))
-        if is_narrow and width is not None and job.status.is_failure and (why := cells.says(job)):
+        if (
+            is_narrow
+            and width is not None
+            and job.status.is_failure
+            and (why := cells.says(job, now))
+        ):
             lines.append(_fitted(Text("  " + why, style="dim"), width))
     return lines
 
@@ -94,7 +106,9 @@ def state(job: Job, *, word: bool = True) -> Text:
     return Text(told, style=STYLES[job.status])
 
 
-def _columns(now: float, width: int | None) -> list[_Column]:
+def _columns(
+    now: float, width: int | None, pace: Callable[[str], Sequence[Sample]]
+) -> list[_Column]:
     """Return the columns that a width has room for; one of them alone has no limit of its own."""
     is_wide = width is None or width >= WIDE
     time = _Column("time", lambda job: Text(cells.time(job, now)), width=7, right=True)
@@ -117,9 +131,15 @@ def _columns(now: float, width: int | None) -> list[_Column]:
             most=40 if is_wide else 24 if has_room else 16,
         ),
         _Column("tags", _tags, most=24, optional=True),
-        _Column("progress", lambda job: _work(job, is_wide=is_wide)),
+        _Column("progress", lambda job: _work(job, now, is_wide=is_wide)),
         time,
-        _Column("left", lambda job: Text(cells.left(job, now)), width=7, right=True, optional=True),
+        _Column(
+            "left",
+            lambda job: Text(cells.left(job, now, pace(job.id))),
+            width=7,
+            right=True,
+            optional=True,
+        ),
     ]
     left_out = {"left", "tags"} if not has_room else {"tags"} if not is_wide else set()
     return [column for column in columns if column.title not in left_out]
@@ -129,9 +149,9 @@ def _tags(job: Job) -> Text:
     return Text(one_line(", ".join(job.tags)), style="dim")
 
 
-def _work(job: Job, *, is_wide: bool) -> Text:
+def _work(job: Job, now: float, *, is_wide: bool) -> Text:
     """Return a bar and numbers while the job is at work, and what it last said; else why it failed, or what it waits for."""
-    said, part = cells.says(job), cells.fraction(job)
+    said, part = cells.says(job, now), cells.fraction(job)
     if job.status.is_failure:
         return Text(said)
     counted = cells.steps(job)

@@ -200,6 +200,7 @@ class _Drawn:
             presence=frame.presence(status, now),
             notice=problem,
             limit=self._limit,
+            pace=self._client.store.pace,
         )
         self._live.update(Group(*lines), refresh=True)
 
@@ -243,13 +244,14 @@ def _words(job: Job) -> str:
         progress,
         cells.time(job, now),
         f"{left} left" if (left := cells.left(job, now)) else "",
-        cells.says(job),
+        cells.says(job, now),
     )
     return "  ".join(filter(None, facts))
 
 
 def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    told = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return told.replace("+00:00", "Z")
 
 
 WATCH = Command(

@@ -106,6 +106,24 @@ def test_what_is_left_is_told_once_there_is_a_pace() -> None:
     assert cells.left(job(status=JobStatus.QUEUED, progress=0.5, created_at=STARTED), NOW) == ""
 
 
+def test_what_is_left_comes_from_earlier_runs_and_from_how_it_went() -> None:
+    usual = {"count": 5, "median": 90.0, "p90": 100.0}
+    at = "2026-11-22T09:59:{:02}Z".format
+    slowed = [(at(10), 0.4), (at(20), 0.41), (at(30), 0.42), (at(40), 0.43), (at(50), 0.44)]
+
+    assert cells.left(job(started_at=STARTED, usual=usual), NOW) == "~30s"
+    assert cells.left(job(started_at=STARTED, progress=0.45), NOW, [*slowed]) > "~4m"
+    assert cells.left(job(started_at="when it rained", progress=0.5), NOW) == ""
+
+
+def test_a_job_that_takes_longer_than_usual_says_so() -> None:
+    usual = {"count": 5, "median": 20.0, "p90": 30.0}
+
+    assert cells.says(job(started_at=STARTED, usual=usual, message="epoch 3"), NOW) == (
+        "▲ slow: usually 20 s to 30 s · epoch 3"
+    )
+
+
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
@@ -131,4 +149,4 @@ def test_what_is_left_is_told_once_there_is_a_pace() -> None:
     ],
 )
 def test_the_last_word_is_why_it_failed_or_what_it_said(facts: dict[str, Any], words: str) -> None:
-    assert cells.says(job(**facts)) == words
+    assert cells.says(job(**facts), NOW) == words

@@ -102,3 +102,38 @@ def test_a_notebook_runs_with_its_parameters(works: Run, tmp_path: Path) -> None
     assert (code, err) == (0, "succeeded\n")
     executed = json.loads(works("show", out.strip(), "--json")[1])["result"]
     assert "report of 2026-11-22 at noon, 7 rows" in Path(executed).read_text()
+
+
+def test_the_rules_of_a_job_go_with_it(waits: Run) -> None:
+    first, second = (waits("submit", "work")[1].strip() for _ in range(2))
+
+    code, out, err = waits(
+        *("submit", "work", "--timeout", "1h", "--queue-timeout", "90s", "--retries", "2"),
+        *("--backoff", "5s", "--cpus", "1", "--after", first[:13], "--after", second, "--json"),
+    )
+
+    job = json.loads(out)
+    assert (code, err) == (0, "")
+    assert job["rules"] == {
+        "timeout": 3600,
+        "queueTimeout": 90,
+        "retries": 2,
+        "backoff": 5,
+        "cpus": 1,
+    }
+    assert job["after"] == [first, second]
+    assert waits("submit", "work", "--after", "nobody")[0] == 3
+
+
+def test_a_key_submits_once(waits: Run) -> None:
+    words = ("submit", "work", "--key", "nightly", "--group", "keys")
+    code, out, err = waits(*words)
+    assert (code, err) == (0, "")
+
+    again = waits(*words)
+    assert again[:2] == (0, out)
+    assert again[2].startswith("jupyter-jobs: the key 'nightly' has this job already, submitted at")
+    assert waits(*words, "--again")[1] != out
+    code, _, err = waits("submit", "other work", "--key", "nightly", "--group", "keys")
+    assert code == 1
+    assert "nightly" in err
