@@ -69,6 +69,7 @@ class Bars:
     """
 
     def __init__(self) -> None:
+        self.last: Bar | None = None
         self._shares: dict[str, float] = {}  # of the bars under way, the outermost first
         self._left: set[str] = set()  # that seemed to be over
         self._inner: set[str] = set()  # of an outermost one that has ended
@@ -76,8 +77,8 @@ class Bars:
         self._ends = 0  # of inner ones, since the outermost one has moved
 
     def read(self, line: str) -> Bar | None:
-        """Return what a line tells of the progress of the whole, or None."""
-        bar = read_bar(line)
+        """Return what a line tells of the progress of the whole, or None; `last` is what it tells by itself."""
+        self.last = bar = read_bar(line)
         if bar is None:
             return None
         share, before = bar.numbers.get("progress", 0.0), self._shares.get(bar.name)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_jobs.worker.segments import Lines, SegmentReader, SegmentWriter
+from jupyter_jobs.worker.terminal import Screen, plain
 
 __all__ = ["LogLine", "LogPage", "LogReader", "LogWriter"]
 
-LINE_LIMIT = 64 * 1024  # bytes; a longer line is cut into several
 TAIL_LINES = 20
-_TAIL_LINE_LIMIT = 1000  # bytes of each line of the tail
+_TAIL_LINE_LIMIT = 1000  # characters of each line of the tail
+_JOB = b"::job "
 _STREAMS = {"o": "stdout", "e": "stderr"}
 
 
@@ -26,58 +28,59 @@ class LogWriter:
     Args:
         folder: Of the segments; made if missing. A later writer goes on with the numbers.
         limit: Bytes that the log may take, about.
+        take: Called with what follows `::job ` on a line of stdout; tells whether it was for it. If so the line is not
+            kept.
     """
 
-    def __init__(self, folder: Path, limit: int) -> None:
+    def __init__(
+        self, folder: Path, limit: int, take: Callable[[bytes], bool] = lambda said: False
+    ) -> None:
         self._segments = SegmentWriter(folder, limit)
-        self._partial = {"o": b"", "e": b""}
+        self._take = take
+        self._screens = {"o": Screen(), "e": Screen()}
         self._tail: deque[bytes] = deque(maxlen=TAIL_LINES)
         self._unread = 0
 
     @property
     def tail(self) -> list[str]:
-        """The last lines, in short."""
-        return [line[:_TAIL_LINE_LIMIT].decode("utf-8", "replace") for line in self._tail]
+        """The last lines, in short and without colours."""
+        return [_in_short(line) for line in self._tail]
 
     def news(self) -> list[str]:
-        """Return the newest lines since this was called last, and those that have no end yet."""
-        lines = [*self.tail[len(self._tail) - min(self._unread, len(self._tail)) :]]
-        self._unread = 0
-        return lines + [
-            partial[-_TAIL_LINE_LIMIT:].decode("utf-8", "replace").strip()
-            for partial in self._partial.values()
-            if partial.strip()
-        ]
+        """Return the newest lines since this was called last, and those that are not finished, all without colours."""
+        unread, self._unread = min(self._unread, len(self._tail)), 0
+        rows = [row for screen in self._screens.values() for row in screen.rows]
+        unfinished = [_in_short(row) for row in rows if not row.startswith(_JOB)]
+        return self.tail[len(self._tail) - unread :] + [row for row in unfinished if row.strip()]
 
     def feed(self, stream: str, chunk: bytes, now_ms: int) -> None:
-        """Take in what was read from `stream` (`o` or `e`). A carriage return starts the line again, as on a terminal."""
-        data = self._partial[stream] + chunk
-        end = data.rfind(b"\n")
-        if end < 0 and len(data) > LINE_LIMIT:
-            end = len(data)
-        complete, partial = (data[:end], data[end + 1 :]) if end >= 0 else (None, data)
-        if b"\r" in data:
-            complete = None if complete is None else _fold(complete)
-            ended = partial.endswith(b"\r")  # perhaps half of a CRLF
-            partial = _fold(partial) + (b"\r" if ended else b"")
-        self._partial[stream] = partial
-        if complete is not None:
-            self._append(stream, complete, now_ms)
+        """Take in what was read from `stream` (`o` or `e`)."""
+        lines = self._screens[stream].feed(chunk, now_ms)
+        if lines is not None:
+            self._append(stream, lines, now_ms)
 
     def close(self, now_ms: int) -> None:
         """Write what has no line end yet, and close."""
-        for stream, partial in self._partial.items():
-            if partial:
-                self._append(stream, _fold(partial), now_ms)
-        self._partial = {"o": b"", "e": b""}
+        for stream, screen in self._screens.items():
+            lines = screen.finish()
+            if lines is not None:
+                self._append(stream, lines, now_ms)
         self._segments.close()
 
     def _append(self, stream: str, lines: bytes, now_ms: int) -> None:
+        if stream == "o" and _JOB in lines:
+            kept = [line for line in lines.split(b"\n") if not self._is_taken(line)]
+            if not kept:
+                return
+            lines = b"\n".join(kept)
         prefix = b"%c%d " % (ord(stream), now_ms)
         count = lines.count(b"\n") + 1
         self._segments.append(prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n", count)
         self._tail.extend(lines.rsplit(b"\n", TAIL_LINES)[-TAIL_LINES:])
         self._unread += count
+
+    def _is_taken(self, line: bytes) -> bool:
+        return line.startswith(_JOB) and self._take(line[len(_JOB) :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,5 @@ def _time_of(raw: bytes) -> int:
     return int(raw[1 : raw.index(b" ")])
 
 
-def _fold(lines: bytes) -> bytes:
-    if b"\r" not in lines:
-        return lines
-    return b"\n".join(line.rstrip(b"\r").rpartition(b"\r")[2] for line in lines.split(b"\n"))
+def _in_short(line: bytes) -> str:
+    return plain(line.decode("utf-8", "replace"))[:_TAIL_LINE_LIMIT]

@@ -113,9 +113,8 @@ def keep_result(value: Any, folder: Path) -> dict[str, Any]:
     Raises:
         Failure: It cannot be pickled.
     """
-    if _is_json(value):
-        if len(json.dumps(value)) <= RESULT_LIMIT:
-            return {"result": value}
+    if _is_json(value, _Room(RESULT_LIMIT)) and len(json.dumps(value)) <= RESULT_LIMIT:
+        return {"result": value}
     import cloudpickle
 
     part = folder / "result.pickle.part"
@@ -180,26 +179,35 @@ def _user_frames(error: BaseException) -> TracebackType | None:
     return frame
 
 
-def _is_json(value: Any, depth: int = 100) -> bool:
-    """Whether JSON gives back exactly this value: the same types, no tuple, no NaN, no subclass."""
+class _Room:
+    """How much of a value is looked at before it is taken for too long; a list of a billion is not gone through."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def takes(self, size: int) -> bool:
+        self._left -= size
+        return self._left >= 0
+
+
+def _is_json(value: Any, room: _Room, depth: int = 100) -> bool:
+    """Whether JSON gives back exactly this value (the same types, no tuple, no NaN, no subclass) and has room for it."""
     kind = type(value)
+    if not room.takes(len(value) if kind in (str, list, dict) else 1):
+        return False
     if value is None or kind is bool or kind is int:
         return True
     if kind is float:
         return math.isfinite(value)
     if kind is str:
-        return (
-            not any("\ud800" <= letter <= "\udfff" for letter in value)
-            if not value.isascii()
-            else True
-        )
+        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
     if depth == 0:
         return False
     if kind is list:
-        return all(_is_json(item, depth - 1) for item in value)
+        return all(_is_json(item, room, depth - 1) for item in value)
     if kind is dict:
         return all(
-            type(key) is str and _is_json(key) and _is_json(item, depth - 1)
+            type(key) is str and _is_json(key, room) and _is_json(item, room, depth - 1)
             for key, item in value.items()
         )
     return False

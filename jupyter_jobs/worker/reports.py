@@ -152,11 +152,11 @@ class Reports:
 
     def _look_at(self, lines: list[str]) -> None:
         for line in lines:
-            bar = self._read_bar(line)
+            bar, is_bar = self._read_bar(line)
             if bar is not None:
-                self._bar = bar
-            if bar is None or bar.message:
-                self._line = line.strip() if bar is None else bar.message
+                self._bar, self._line = bar, bar.message or self._line
+            elif not is_bar and line.strip():
+                self._line = line.strip()
         self._derive()
 
     def _derive(self) -> None:
@@ -172,14 +172,15 @@ class Reports:
             if parts:
                 self._set("message", ": ".join(parts)[:_MESSAGE_LIMIT])
 
-    def _read_bar(self, line: str) -> Bar | None:
+    def _read_bar(self, line: str) -> tuple[Bar | None, bool]:
+        """Return what a line tells of the progress of the whole, and whether it is a bar at all."""
         if self._bars is None:
-            if "%" not in line and "/" not in line and "it [" not in line and " of " not in line:
-                return None
+            if not any(mark in line for mark in ("%", "/", "it [", " of ")):
+                return None, False
             from jupyter_jobs.worker.bars import Bars
 
             self._bars = Bars()
-        return self._bars.read(line)
+        return self._bars.read(line), self._bars.last is not None
 
     def _write(self, line: bytes) -> bool:
         """Write a line, after the rest of the one before; False if the FIFO takes no part of it."""

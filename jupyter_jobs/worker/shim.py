@@ -25,7 +25,7 @@ from jupyter_jobs.worker.job import FIFO
 from jupyter_jobs.worker.logfile import LogWriter
 from jupyter_jobs.worker.metrics import MetricsWriter
 from jupyter_jobs.worker.processes import adopt_orphans, job_processes, kill_all
-from jupyter_jobs.worker.reports import Reports
+from jupyter_jobs.worker.reports import Reports, read_report
 from jupyter_jobs.worker.runners import Work
 from jupyter_jobs.worker.work import become_work, read_work
 
@@ -87,7 +87,7 @@ class _Shim:
         self._child = child
         self._selector = selector
         self._terms = terms
-        self._log = LogWriter(work.folder / "log", work.log_limit)
+        self._log = LogWriter(work.folder / "log", work.log_limit, self._hear)
         self._metrics = MetricsWriter(work.folder / "metrics")
         self._reports = Reports(self._metrics, self._log.news)
         self._open_streams = {"o", "e"}
@@ -150,6 +150,12 @@ class _Shim:
         else:
             self._selector.unregister(descriptor)
             self._open_streams.discard(key.data)
+
+    def _hear(self, said: bytes) -> bool:
+        """Take in what a program said by a line on stdout, if it says anything."""
+        report = read_report(said)
+        self._reports.take(report)
+        return bool(report)
 
     def _read_last_words(self) -> None:
         """Read what the work said right before its end."""

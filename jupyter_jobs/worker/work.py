@@ -57,11 +57,23 @@ def become_work(work: Work, streams: tuple[int, int]) -> Never:
         if isinstance(error, SystemExit) and error.code in (None, 0):
             outcome.write_json(path, {"status": "SUCCEEDED", "result": None})
         else:
-            outcome.write_json(path, {"status": "FAILED", "error": _describe(error)})
+            described = _describe(error)
+            if work.kind == "FUNCTION" and _keep(error, work.folder):
+                described["loadable"] = True
+            outcome.write_json(path, {"status": "FAILED", "error": described})
             raise SystemExit(1) from None
     else:
         outcome.write_json(path, {"status": "SUCCEEDED", **result})
     raise SystemExit(0)
+
+
+def _keep(error: BaseException, folder: Path) -> bool:
+    from jupyter_jobs.worker.exceptions import keep_exception
+
+    try:
+        return keep_exception(error, folder)
+    except OSError:  # a full disk
+        return False
 
 
 def _environment(work: Work) -> dict[str, str]:

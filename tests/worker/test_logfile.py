@@ -173,3 +173,73 @@ def test_however_output_is_cut_the_lines_are_the_same(
 
     expected = text.split("\n")[:-1] + ([text.split("\n")[-1]] if text.split("\n")[-1] else [])
     assert texts(LogReader(folder)) == expected
+
+
+def test_a_read_may_begin_at_a_time(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path / "log", 500)
+    for number in range(1, 1001):
+        writer.feed("o", b"line %d\n" % number, number * 10)
+    writer.close(0)
+    reader = LogReader(tmp_path / "log")
+
+    assert reader.page(since=9985).lines[0].seq == 999
+    assert [line.seq for line in reader.page(since=9980, after=998).lines] == [999, 1000]
+    assert reader.page(since=10_001).lines == []
+    assert reader.page(since=0).lines[0].seq == 1
+    assert [line.seq for line in reader.tail(5, since=9990).lines] == [999, 1000]
+    assert [line.seq for line in reader.tail(2, since=0).lines] == [999, 1000]
+
+
+def test_a_time_in_the_gap_leads_to_the_newest_and_counts_what_is_missing(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path / "log", 500)
+    for number in range(1, 1001):
+        writer.feed("o", b"line %d\n" % number, number * 10)
+    writer.close(0)
+    reader = LogReader(tmp_path / "log")
+    head = reader.page()
+
+    page = reader.page(since=5000)
+
+    assert page.dropped == page.lines[0].seq - head.lines[-1].seq - 1 > 0
+
+
+def test_what_a_program_says_to_the_shim_is_not_kept(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    def take(said: bytes) -> bool:
+        heard.append(said)
+        return said.startswith(b"{")
+
+    writer = LogWriter(tmp_path / "log", 10_000, take)
+    writer.feed("o", b'one\n::job {"done": 1}\n::job oops\n::jo', 0)
+    writer.feed("o", b'b {"done": 2}\n', 0)
+    writer.feed("e", b"::job {}\nnot ::job {}\n", 0)
+    writer.close(0)
+
+    assert heard == [b'{"done": 1}', b"oops", b'{"done": 2}']
+    assert texts(LogReader(tmp_path / "log")) == ["one", "::job oops", "::job {}", "not ::job {}"]
+
+
+def test_the_news_are_what_was_not_seen_yet_without_colours(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path / "log", 10_000)
+    writer.feed("o", b"one\n\x1b[31mtwo\x1b[0m\nthr", 0)
+    first = writer.news()
+    writer.feed("o", b"ee\n::job {", 0)
+    second = writer.news()
+    writer.close(0)
+
+    assert (first, second) == (["one", "two", "thr"], ["three"])
+    assert writer.tail[1] == "two"
+    assert texts(LogReader(tmp_path / "log"))[1] == "\x1b[31mtwo\x1b[0m"
+
+
+def test_a_later_run_goes_on_in_the_same_log(tmp_path: Path) -> None:
+    for text in (b"one\n", b"two\n"):
+        writer = LogWriter(tmp_path / "log", 10_000)
+        writer.feed("o", text, 0)
+        writer.close(0)
+
+    assert [(line.seq, line.text) for line in LogReader(tmp_path / "log").page().lines] == [
+        (1, "one"),
+        (2, "two"),
+    ]

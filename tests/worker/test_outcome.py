@@ -55,6 +55,15 @@ def test_a_list_that_holds_itself_comes_back_by_pickle(tmp_path: Path) -> None:
     assert "resultSize" in outcome.keep_result(value, tmp_path)
 
 
+def test_a_long_list_is_not_gone_through_to_see_that_it_is_long(tmp_path: Path) -> None:
+    value: list[Any] = [1] * 200_000
+    room = outcome._Room(outcome.RESULT_LIMIT)
+
+    assert not outcome._is_json(value, room)
+    assert room._left < 0
+    assert "resultSize" in outcome.keep_result(value, tmp_path)
+
+
 def test_a_result_that_cannot_be_pickled_says_so_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(outcome.Failure, match=r"result of type generator .* return the path"):
         outcome.keep_result((number for number in [1]), tmp_path)

@@ -149,6 +149,40 @@ def test_a_line_that_is_printed_is_the_message_until_the_work_has_one(reports: T
     assert reports.told(now=11.0) == [{"message": "mine"}]
 
 
+def test_a_bar_is_told_until_the_work_tells_it_itself(reports: Told) -> None:
+    reports.prints("train:  25%|##5       | 1/4 [00:00<00:01,  1.00it/s, loss=0.5]")
+    first = reports.told(now=10.0)
+    reports.say(done=3, total=30)
+    second = reports.told(now=10.6)
+    reports.prints("train:  50%|#####     | 2/4 [00:00<00:01,  1.00it/s]")
+
+    assert first == [{"done": 1.0, "total": 4.0, "progress": 0.25, "message": "train, loss=0.5"}]
+    assert second[0]["progress"] == 0.1
+    assert reports.told(now=12.0) == [
+        {"done": 3.0, "total": 30.0, "progress": 0.1, "message": "train"}
+    ]
+
+
+def test_an_inner_bar_replaces_neither_numbers_nor_message(reports: Told) -> None:
+    reports.prints("Epoch 1/4", " 50%|#####     | 1/2 [00:00<00:01,  1.00it/s]")
+
+    assert reports.told(now=10.0) == [
+        {"done": 0.0, "total": 4.0, "progress": 0.0, "message": "Epoch 1/4"}
+    ]
+
+
+def test_an_outline_is_refined_by_a_bar_and_a_line(reports: Told) -> None:
+    reports.say(done=1, total=4, message="cell 2 of 4", outline=True)
+    first = reports.told(now=10.0)
+    reports.prints("fit:  50%|#####     | 1/2 [00:00<00:01,  1.00it/s]")
+    second = reports.told(now=11.0)
+    reports.say(done=2, total=4, outline=True)
+
+    assert first == [{"done": 1.0, "total": 4.0, "progress": 0.25, "message": "cell 2 of 4"}]
+    assert second == [{"done": 1.0, "total": 4.0, "progress": 0.375, "message": "cell 2 of 4: fit"}]
+    assert reports.told(now=12.0)[0]["progress"] == 0.5
+
+
 def test_nothing_is_due_for_lines_when_the_work_says_all_itself(reports: Told) -> None:
     reports.say(done=1, message="mine")
     reports.told(now=10.0)

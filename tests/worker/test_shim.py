@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
@@ -15,6 +16,8 @@ from jupyter_jobs.worker.logfile import LogReader
 from jupyter_jobs.worker.metrics import MetricsReader
 from jupyter_jobs.worker.runners import Work
 from tests.support.shim import function, run_shim, running_shim
+
+PRINTED: dict[str, str] = json.loads((Path(__file__).parent / "printed.json").read_text())
 
 # Ignores TERM, and so does its child; both have to be killed.
 STUBBORN = """
@@ -279,6 +282,52 @@ def test_a_program_that_the_work_starts_reports_too(tmp_path: Path) -> None:
         reports = running.remaining()
 
     assert reports[-1]["message"] == "from below"
+
+
+def test_a_program_of_any_language_reports_by_lines(tmp_path: Path) -> None:
+    script = """
+    echo before
+    echo '::job {"done": 3, "total": 10, "message": "on it", "metrics": {"loss": 0.2}, "step": 3}'
+    echo '::job nonsense'
+    echo after
+    """
+    with running_shim(tmp_path / "job", "COMMAND", {"shell": script}) as running:
+        reports = running.remaining()
+
+    told = {name: value for report in reports for name, value in report.items()}
+    assert told == {
+        "done": 3.0,
+        "total": 10.0,
+        "progress": 0.3,
+        "message": "on it",
+        "metrics": {"loss": {"last": 0.2, "spark": [0.2]}},
+    }
+    assert log_of(tmp_path / "job") == ["before", "::job nonsense", "after"]
+    assert MetricsReader(tmp_path / "job" / "metrics").page().points[0].step == 3
+
+
+@pytest.mark.parametrize(("name", "total"), [("tqdm_nested", 3.0), ("tqdm_desc", 30.0)])
+def test_a_bar_that_is_printed_is_the_jobs_progress(
+    tmp_path: Path, name: str, total: float
+) -> None:
+    (tmp_path / "printed").write_bytes(PRINTED[name].encode())
+    with running_shim(
+        tmp_path / "job", "COMMAND", {"shell": f"cat {tmp_path}/printed >&2"}
+    ) as running:
+        reports = running.remaining()
+
+    assert (reports[-1]["progress"], reports[-1]["total"]) == (1.0, total)
+
+
+def test_what_the_work_says_itself_is_not_replaced_by_a_bar(tmp_path: Path) -> None:
+    def work() -> None:
+        current_job().progress(1, 4)
+        print(" 45%|####5     | 45/100 [00:04<00:05,  9.98it/s]")  # noqa: T201  # a bar
+
+    with running_shim(tmp_path / "job", "FUNCTION", function(work)) as running:
+        reports = running.remaining()
+
+    assert reports[-1]["progress"] == 0.25
 
 
 def test_the_shim_loads_the_standard_library_only(tmp_path: Path) -> None:

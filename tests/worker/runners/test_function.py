@@ -25,6 +25,31 @@ def test_an_exception_comes_with_the_users_frames_and_the_last_lines(tmp_path: P
     assert error["traceback"].count("  File ") == 1
 
 
+def test_the_exception_itself_is_kept(tmp_path: Path) -> None:
+    def fails() -> None:
+        try:
+            raise KeyError("monday")
+        except KeyError as error:
+            raise ValueError("bad day") from error
+
+    error = run_shim(tmp_path / "job", "FUNCTION", function(fails))["error"]
+
+    loaded = pickle.loads((tmp_path / "job" / "error.pickle").read_bytes())
+    assert error["loadable"] is True
+    assert (repr(loaded), repr(loaded.__cause__)) == ("ValueError('bad day')", "KeyError('monday')")
+
+
+def test_an_exception_that_cannot_be_kept_is_told_all_the_same(tmp_path: Path) -> None:
+    def fails() -> None:
+        raise ValueError(open(__file__))  # a file cannot be pickled
+
+    error = run_shim(tmp_path / "job", "FUNCTION", function(fails))["error"]
+
+    assert error["type"] == "ValueError"
+    assert "loadable" not in error
+    assert not (tmp_path / "job" / "error.pickle").exists()
+
+
 def test_a_function_that_cannot_be_loaded_says_where(tmp_path: Path) -> None:
     missing = base64.b64encode(b"cno_such_module\nfunction\n.").decode()
 
