@@ -16,7 +16,7 @@ from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.callbacks import Callbacks
 from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.config import JobConfig
-from jupyter_jobs.jobs.finding import Filters
+from jupyter_jobs.jobs.finding import Filters, Moment, Status
 from jupyter_jobs.jobs.handle import JobHandle, job_id
 from jupyter_jobs.jobs.joblist import JobList
 from jupyter_jobs.jobs.kinds import Command, Notebook, Request
@@ -162,8 +162,18 @@ class JobClient(Submitting):
         """Submit each of several requests, many in one; as `JobMonitor.submit_all`, awaited."""
         return await self.api.drive(self.submitting_all(requests, options))
 
-    async def find(self, **filters: Unpack[Filters]) -> JobList[Any]:
+    async def find(
+        self,
+        *,
+        status: Status | Iterable[Status] | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+        since: Moment | None = None,
+        group: str | None = None,
+        limit: int | None = None,
+    ) -> JobList[Any]:
         """Return jobs, newest first, asked of the server; as `JobMonitor.find`, awaited."""
+        filters = Filters(status=status, name=name, tag=tag, since=since, group=group, limit=limit)
         return await self.api.drive(self.finding(filters))
 
     async def get(self, id_: str) -> JobHandle[Any]:

@@ -7,32 +7,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypedDict
 
-from jupyter_jobs.errors import InvalidCall, InvalidJob
+from jupyter_jobs.errors import InvalidJob
 from jupyter_jobs.jobs.model import JobStatus
 
-__all__ = ["EVERYWHERE", "Filters", "Wanted", "moment", "wanted"]
+__all__ = ["EVERYWHERE", "Filters", "Moment", "Status", "Wanted", "moment", "wanted"]
 
 EVERYWHERE = "*"
 """The group that stands for all groups."""
 
 
+Status = JobStatus | str
+Moment = datetime | date | timedelta | str
+
+
 class Filters(TypedDict, total=False):
-    """What jobs are found by.
+    """What jobs are found by; see `JobMonitor.find`."""
 
-    Attributes:
-        status: A state, "failed", or several.
-        name: What they are called, in full.
-        tag: A word that they have.
-        since: When they were submitted at the earliest: a datetime (of this machine's time zone if it names none), a
-            date, a timedelta before now, or an ISO string.
-        group: The group; default the own one, "*" for all.
-        limit: At most so many, the newest.
-    """
-
-    status: JobStatus | str | Iterable[JobStatus | str] | None
+    status: Status | Iterable[Status] | None
     name: str | None
     tag: str | None
-    since: datetime | date | timedelta | str | None
+    since: Moment | None
     group: str | None
     limit: int | None
 
@@ -76,11 +70,7 @@ def wanted(filters: Filters, now: Callable[[], datetime]) -> Wanted:
 
     Raises:
         InvalidJob: One that cannot be; says which, and what to write.
-        InvalidCall: There is no such filter.
     """
-    if unknown := next((name for name in filters if name not in Filters.__annotations__), None):
-        known = ", ".join(f"{name}=" for name in Filters.__annotations__)
-        raise InvalidCall(f"find takes {known}, not {unknown}=")
     limit = filters.get("limit")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise InvalidJob(f"limit= takes a whole number from 1 on, not {limit!r}")

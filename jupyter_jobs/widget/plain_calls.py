@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.callbacks import Callbacks
 from jupyter_jobs.jobs.client import JobClient
-from jupyter_jobs.jobs.finding import Filters
+from jupyter_jobs.jobs.finding import Filters, Moment, Status
 from jupyter_jobs.jobs.handle import JobHandle, job_id
 from jupyter_jobs.jobs.joblist import JobList
 from jupyter_jobs.jobs.kinds import Command, Notebook, Request
@@ -121,19 +121,35 @@ class PlainCalls:
         """
         return self._client.api.drive_sync(self._client.submitting_all(requests, options))
 
-    def find(self, **filters: Unpack[Filters]) -> JobList[Any]:
+    def find(
+        self,
+        *,
+        status: Status | Iterable[Status] | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+        since: Moment | None = None,
+        group: str | None = None,
+        limit: int | None = None,
+    ) -> JobList[Any]:
         """Return jobs, newest first, asked of the server: what was retried by its newest attempt only.
 
             monitor.find(status="failed", since=timedelta(hours=2)).retry_failed()
 
         Args:
-            **filters: See `Filters`: status=, name=, tag=, since=, group=, limit=. Jobs of other groups, which are
-                found by group=, are from then on among those that the panel shows.
+            status: A state, as "failed", or several.
+            name: What they are called, in full.
+            tag: A word that they have.
+            since: When they were submitted at the earliest: a datetime (of this machine's time zone if it names none),
+                a date, a timedelta before now, or an ISO string.
+            group: The group; default the monitor's, "*" for all. Jobs of other groups are from then on among those
+                that the panel shows.
+            limit: At most so many, the newest.
 
         Raises:
             InvalidJob: A filter that cannot be, and why.
             NotSupported: The API cannot tell which jobs there are.
         """
+        filters = Filters(status=status, name=name, tag=tag, since=since, group=group, limit=limit)
         return self._client.api.drive_sync(self._client.finding(filters))
 
     def to_pandas(self, *, all_attempts: bool = False) -> pandas.DataFrame:

@@ -1,4 +1,3 @@
-import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -104,13 +103,3 @@ def test_a_time_without_a_zone_is_this_machines() -> None:
 def test_a_filter_that_cannot_be_is_refused(filters: Any, says: str) -> None:
     with pytest.raises(InvalidJob, match=says):
         wanted(filters, now)
-
-
-def test_a_filter_that_is_none_names_those_there_are() -> None:
-    unknown: Any = {"state": "failed"}
-
-    with pytest.raises(
-        TypeError,
-        match=re.escape("find takes status=, name=, tag=, since=, group=, limit=, not state="),
-    ):
-        wanted(unknown, now)
