@@ -6,7 +6,6 @@ import time
 import pytest
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth
-from jupyter_jobs.errors import JobFailed
 from jupyter_jobs.widget import standin
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import RunningBackend
@@ -24,7 +23,7 @@ async def test_a_result_arrives_in_a_cell_that_waits_for_it(
     monitor = of(backend, "blocking")
 
     assert monitor.submit(lambda a, b: a * b, 6, b=7).result(timeout=50) == 42
-    with pytest.raises(JobFailed, match="ZeroDivisionError"):
+    with pytest.raises(ZeroDivisionError):
         monitor.submit(lambda: 1 / 0).result(timeout=50)
     assert monitor.submit("Process data", params={"rows": 7, "seconds": 0}).result(50) == {
         "rows": 7,

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from jupyter_jobs.jobs import tail
 from jupyter_jobs.jobs.calls import Call
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.store import JobStore
-from jupyter_jobs.widget import log_tail, panel_state
 from jupyter_jobs.widget import panel as panel_module
+from jupyter_jobs.widget import panel_state
 from jupyter_jobs.widget.columns import decode
 from jupyter_jobs.widget.pages import GONE
 from jupyter_jobs.widget.panel import BEAT, Panel
@@ -422,7 +423,7 @@ async def test_an_action_that_is_asked_for_twice_is_performed_once_and_answered_
 async def test_a_page_follows_a_log_until_it_looks_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log_tail, "RHYTHM", 0.0)
+    monkeypatch.setattr(tail, "QUICK", 0.0)
     page = Page()
     page.merge("a", 1)
     page.hello()
@@ -447,7 +448,7 @@ async def test_a_page_follows_a_log_until_it_looks_elsewhere(
 async def test_a_page_that_is_gone_follows_nothing(
     goes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_tail, "RHYTHM", 0.0)
+    monkeypatch.setattr(tail, "QUICK", 0.0)
     page = Page()
     page.merge("a", 1)
     page.say("follow", job="a", after=3)
@@ -457,7 +458,7 @@ async def test_a_page_that_is_gone_follows_nothing(
         page.panel.on_tick(GONE + 1)
     page.panel.on_tick(0.25)
 
-    assert page.client.questions == [{"id": "a", "after": 3, "limit": log_tail.LINES}]
+    assert page.client.questions == [{"id": "a", "after": 3, "limit": tail.LINES}]
 
 
 # In whose name.
