@@ -12,14 +12,16 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jupyter_jobs.errors import InvalidJob, JobsError
-from jupyter_jobs.jobs import bulk, calls
+from jupyter_jobs.jobs import asked, bulk, calls
 from jupyter_jobs.jobs.calls import Call
 from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.estimates import Queue
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobKind, JobStatus
 from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.widget import details as told
 from jupyter_jobs.widget import repro as reproduced
+from jupyter_jobs.widget.facts import Asked
 
 __all__ = ["ACTIONS", "Action", "Exchange", "available", "perform"]
 
@@ -35,11 +37,11 @@ class Action(NamedTuple):
     """Something that a reader can do.
 
     Attributes:
-        run: Takes the client and the ids of jobs, yields the calls, returns what the page gets.
+        run: Takes the client and the ids of jobs, or the job to submit; yields the calls, returns what the page gets.
         needs: The operation without which the API cannot do it, if there is one.
     """
 
-    run: Callable[[JobClient, Sequence[str]], Exchange]
+    run: Callable[[JobClient, Sequence[Any]], Exchange]
     needs: str | None = None
 
 
@@ -79,10 +81,37 @@ def details(client: JobClient, ids: Sequence[str]) -> Exchange:
     """Tell all about one job, with its last lines; of an API that cannot be asked, what its events have told."""
     profile = client.target.profile
     handle = yield from _one(client, ids, anew=profile.has("getJob"))
+    is_queued = handle.status is JobStatus.QUEUED
     lines: list[Mapping[str, Any]] = []
-    if profile.has("jobLogs"):
+    files: list[Mapping[str, Any]] = []
+    queue = None
+    if not is_queued and profile.has("jobLogs"):
         lines = (yield calls.logs(handle.id, tail=LOG_LINES))["lines"] or []
-    return told.details(client.store, handle.record, [line["text"] for line in lines])
+    if not is_queued and profile.has("jobFiles"):
+        files = yield asked.files(handle.id)
+    if is_queued and profile.has("jobQueue"):
+        queue = yield asked.queue(handle.id)
+    place = queue and Queue(queue["ahead"], queue["seconds"])
+    known = Asked([line["text"] for line in lines], files, place)
+    return told.details(client.store, handle.record, known)
+
+
+def submit(client: JobClient, jobs: Sequence[Any]) -> Exchange:
+    """Submit a request by name, as the panel's form has it: `request`, `priority`, `params`."""
+    [job] = jobs if len(jobs) == 1 else [None]
+    if not isinstance(job, Mapping) or not isinstance(job.get("request"), str):
+        raise InvalidJob(
+            "this takes one job: the name of its request, its priority, its parameters"
+        )
+    options = {name: job[name] for name in ("priority", "params") if job.get(name) is not None}
+    handle = yield from client.submitting(job["request"], (), options)
+    return {"id": handle.id}
+
+
+def again(client: JobClient, ids: Sequence[str]) -> Exchange:
+    """Submit anew what was not, since its key has a job already."""
+    body = yield client.again(_only(ids))
+    return {"id": client.adopt(body).id}
 
 
 def repro(client: JobClient, ids: Sequence[str]) -> Exchange:
@@ -107,6 +136,8 @@ ACTIONS: Mapping[str, Action] = {
     "retry": Action(retry, needs="retryJob"),
     "details": Action(details),
     "repro": Action(repro),
+    "again": Action(again),
+    "submit": Action(submit),
     "reconnect": Action(reconnect),
 }
 """Name in the page's message -> what it does."""
@@ -121,7 +152,7 @@ def available(profile: Profile) -> list[str]:
 def perform(
     client: JobClient,
     name: str,
-    ids: Sequence[str],
+    ids: Sequence[Any],
     reply: Reply,
     *,
     actions: Mapping[str, Action] = ACTIONS,
@@ -134,7 +165,7 @@ def perform(
     Args:
         client: Whose jobs.
         name: Of the action.
-        ids: Of the jobs that it is about.
+        ids: Of the jobs that it is about; the job itself where it is to be submitted.
         reply: Takes what the page is answered.
         actions: Those that there are, by name.
     """
@@ -148,7 +179,7 @@ def perform(
             answer.data = client.api.drive_sync(action.run(client, ids))
 
 
-async def _perform(client: JobClient, action: Action, ids: Sequence[str], reply: Reply) -> None:
+async def _perform(client: JobClient, action: Action, ids: Sequence[Any], reply: Reply) -> None:
     with _Replying(reply) as answer:
         answer.data = await client.api.drive(action.run(client, ids))
 
@@ -157,10 +188,15 @@ def _one(
     client: JobClient, ids: Sequence[str], *, anew: bool = False
 ) -> Generator[Call[Any], Any, JobHandle[Any]]:
     """Return the one job that an action is about, as it is known or, if wanted, as it is now."""
+    id_ = _only(ids)
+    handle = None if anew else client.known(id_)
+    return handle or client.found(id_, (yield calls.get(id_)))
+
+
+def _only(ids: Sequence[str]) -> str:
     if len(ids) != 1:
         raise InvalidJob(f"this is about one job, not {len(ids)}: choose one")
-    handle = None if anew else client.known(ids[0])
-    return handle or client.found(ids[0], (yield calls.get(ids[0])))
+    return ids[0]
 
 
 class _Replying:

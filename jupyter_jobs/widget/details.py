@@ -2,51 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from jupyter_jobs._redact import redact
 from jupyter_jobs.jobs.model import Job
 from jupyter_jobs.jobs.store import JobStore
+from jupyter_jobs.widget.facts import Asked, facts
 from jupyter_jobs.widget.frames import Frame, frames
+from jupyter_jobs.widget.long_work import charts
 from jupyter_jobs.widget.rows import epoch_ms, error_line
 
 __all__ = ["details", "error_details"]
 
-_PREVIEW = 500  # characters of parameters and result
 _TRACEBACK = 20_000
 _FRAMES = 6  # of the user's own calls
 
 
-def details(store: JobStore, job: Job, log: Sequence[str]) -> dict[str, Any]:
+def details(store: JobStore, job: Job, asked: Asked) -> dict[str, Any]:
     """Return a job as the page's drawer wants it.
 
     Args:
         store: Knows the other attempts at the same work.
         job: The job.
-        log: Its last lines.
+        asked: What the server had to be asked for.
     """
     attempts = [store.get(id_) for id_ in store.attempts(job.id)]
+    body = store.bodies[job.id]
     return {
-        "request": job.request,
-        "kind": job.kind,
-        "priority": job.priority,
-        "group": job.group,
-        "tags": list(job.tags) or None,
-        "submittedFrom": job.submitted_from,
-        "params": _preview(job.params),
-        "result": f"{job.result_size:,} bytes, by job.result()"
-        if job.result_size is not None
-        else _preview(job.result),
+        "pairs": facts(store, job, asked),
+        "charts": charts(body.get("metrics")),
         "error": error_details(job.error) if job.error else None,
-        "log": list(log),
-        "version": job.version,
-        "attempt": job.attempt,
+        "log": list(asked.log),
         "attempts": [_attempt(attempt) for attempt in attempts if attempt is not None],
-        "createdAt": epoch_ms(job.created_at),
-        "startedAt": epoch_ms(job.started_at),
-        "finishedAt": epoch_ms(job.finished_at),
+        "version": job.version,
     }
 
 
@@ -78,10 +66,3 @@ def error_details(error: Mapping[str, Any]) -> dict[str, Any]:
 def _frame(frame: Frame) -> dict[str, str]:
     where = f"{frame.place} in {frame.name}" if frame.name else frame.place
     return {"where": where, "file": frame.file, "source": frame.source}
-
-
-def _preview(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = redact(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= _PREVIEW else text[: _PREVIEW - 1] + "…"

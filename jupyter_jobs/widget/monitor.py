@@ -300,7 +300,7 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         self._panel.catch_up()
 
     def _act(
-        self, name: str, ids: Sequence[str], reply: Callable[[Mapping[str, Any]], None]
+        self, name: str, ids: Sequence[Any], reply: Callable[[Mapping[str, Any]], None]
     ) -> None:
         perform(self._client, name, ids, reply, actions=self._actions)
 

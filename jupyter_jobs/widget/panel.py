@@ -18,7 +18,7 @@ from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.widget.actions import available
 from jupyter_jobs.widget.log_tail import LogTails
 from jupyter_jobs.widget.pages import Pages
-from jupyter_jobs.widget.panel_state import PanelState
+from jupyter_jobs.widget.panel_state import PanelState, known_requests
 from jupyter_jobs.widget.publishing import Publisher
 
 __all__ = ["Panel"]
@@ -45,13 +45,13 @@ class Panel:
         *,
         connection: Callable[[], Mapping[str, Any]],
         send: Callable[[Mapping[str, Any]], None],
-        act: Callable[[str, Sequence[str], Reply], None],
+        act: Callable[[str, Sequence[Any], Reply], None],
     ) -> None:
         self._client = client
         self._connection = connection
         self._send = send
         self._act = act
-        self._state = PanelState(client.store)
+        self._state = PanelState(client.store, client.attached)
         self._lock = threading.Lock()
         self._pages = Pages()
         self._publisher = Publisher()
@@ -156,7 +156,11 @@ class Panel:
         target = self._client.target
         now = round(time.time() * 1000)
         return self._state.snapshot(
-            self._connection(), target.name, now, actions=available(target.profile)
+            self._connection(),
+            target.name,
+            now,
+            actions=available(target.profile),
+            requests=known_requests(self._client.store),
         )
 
     def _answer_poll(self, is_behind: bool) -> None:
@@ -185,8 +189,10 @@ class Panel:
         if isinstance(known, Mapping):
             self._say(known)
         elif known:
-            ids = [str(job) for job in jobs] if isinstance(jobs, list) else []
-            self._act(str(message.get("action")), ids, reply)
+            about: list[Any] = [str(job) for job in jobs] if isinstance(jobs, list) else []
+            if isinstance(job := message.get("job"), Mapping):
+                about.append(job)
+            self._act(str(message.get("action")), about, reply)
 
     def _forget(self, page: str) -> None:
         self._publisher.forget(page)

@@ -6,14 +6,15 @@ Pure: the clock is an argument. Of a line of attempts only the newest is shown.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
 from operator import ne
 from typing import Any
 
-from jupyter_jobs.jobs.model import Job, JobStatus
+from jupyter_jobs.jobs.model import Job, JobKind, JobStatus
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.widget.columns import encode
+from jupyter_jobs.widget.long_work import Prospects
 from jupyter_jobs.widget.rows import (
     LEAST,
     ROW_FIELDS,
@@ -25,14 +26,17 @@ from jupyter_jobs.widget.rows import (
     row_values,
 )
 from jupyter_jobs.widget.scrub import scrub
+from jupyter_jobs.worker.handlers import HANDLERS
 
-__all__ = ["ROWS", "ROW_FIELDS", "PanelState", "summary"]
+__all__ = ["ROWS", "ROW_FIELDS", "PanelState", "known_requests", "summary"]
 
 ROWS = 10_000  # rows a message
 READS = 2_000  # jobs that are read for one message: some 50 ms in which the event loop is held
 SAVED_ROWS = 20  # rows for a page without a kernel
 SAVED_BYTES = 12_000  # of JSON, all of the summary
 _SAVED_LINE = 120
+_REQUESTS = 50  # names that a form suggests
+_OF_THE_MOMENT = frozenset({"metric", "endsAt", "slow", "attached"})  # nobody saves these
 
 
 def summary(
@@ -68,11 +72,22 @@ def _for_all_to_read(shown: Row, job: Job) -> Row:
             return one_line(scrub(value, job), _SAVED_LINE)
         return [say(tag) for tag in value[:5]] if isinstance(value, tuple) else value
 
-    return {name: say(value) for name, value in shown.items()}
+    kept = {name: None if name in _OF_THE_MOMENT else value for name, value in shown.items()}
+    return {name: say(value) for name, value in kept.items()}
 
 
 def _bytes(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+def known_requests(store: JobStore) -> list[str]:
+    """Return the names of requests that somebody may submit: those with a handler here, those seen before."""
+    seen = {
+        body["request"]
+        for body in list(store.bodies.values())
+        if body.get("kind") in (None, JobKind.REQUEST) and body.get("request")
+    }
+    return sorted(seen | HANDLERS.keys())[:_REQUESTS]
 
 
 class PanelState:
@@ -83,10 +98,17 @@ class PanelState:
     `touch` alone may come from any thread.
 
     A job is in one of four places: unknown; waiting, with or without its row; told, with its row; superseded.
+
+    Args:
+        store: The jobs.
+        attached: Ids of the jobs that were submitted again, and were there; it may change.
     """
 
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobStore, attached: Collection[str] = ()) -> None:
         self._store = store
+        self._attached = attached
+        self._seen_attached: frozenset[str] = frozenset()
+        self._prospects = Prospects(store, attached)
         self._levels = {job.id: URGENCY[job.status] for job in store}
         self._dirty: set[str] = set()
         self._rows: dict[str, tuple[Any, ...]] = {}  # as they were last read
@@ -104,7 +126,7 @@ class PanelState:
     @property
     def has_more(self) -> bool:
         """Whether there are rows, or changes, that no message has told yet."""
-        return bool(self._waiting or self._dirty)
+        return bool(self._waiting or self._dirty or len(self._attached) != len(self._seen_attached))
 
     def snapshot(
         self,
@@ -113,8 +135,10 @@ class PanelState:
         now_ms: int,
         *,
         actions: Sequence[str] = (),
+        requests: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Return the message that tells everything, or begins to."""
+        self._look_for_attached()
         if not self._rows:
             self._dirty.clear()
         while self._dirty:
@@ -132,11 +156,13 @@ class PanelState:
             "connection": dict(connection),
             "backend": backend,
             "actions": list(actions),
+            "requests": list(requests),
             "total": sum(self._store.counts().values()),
         }
 
     def patch(self, connection: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the message that tells what changed since the last one, or None if nothing a reader sees did."""
+        self._look_for_attached()
         message: dict[str, Any] = {"type": "patch"}
         changed, gone, reads = self._changes(READS)
         if rows := self._next_rows(READS - reads):
@@ -152,6 +178,14 @@ class PanelState:
         self._connection = connection
         self.seq += 1
         return {**message, "seq": self.seq}
+
+    def _look_for_attached(self) -> None:
+        """Note the jobs that were submitted again since: of them no event tells."""
+        if len(self._attached) == len(self._seen_attached) == 0:
+            return
+        attached = frozenset(self._attached)
+        self._dirty |= (attached ^ self._seen_attached) & self._levels.keys()
+        self._seen_attached = attached
 
     def _changes(self, most: int) -> tuple[dict[str, Row], list[str], int]:
         changed: dict[str, Row] = {}
@@ -198,7 +232,7 @@ class PanelState:
         return rows
 
     def _read(self, id_: str) -> tuple[Any, ...]:
-        values = self._rows[id_] = row_values(self._store.bodies[id_])
+        values = self._rows[id_] = row_values(self._store.bodies[id_], self._prospects)
         return values
 
 

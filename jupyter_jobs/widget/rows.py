@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_jobs.jobs.model import Job, JobStatus
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.widget.failures import signature
+from jupyter_jobs.widget.long_work import Prospects, first_chart, slow_from
 
 __all__ = [
     "LEAST",
@@ -76,6 +77,11 @@ ROW_FIELDS = (
     "failure",
     "tags",
     "attempt",
+    "metric",
+    "endsAt",
+    "slow",
+    "batch",
+    "attached",
     "createdAt",
     "startedAt",
     "finishedAt",
@@ -90,8 +96,18 @@ def row(body: Mapping[str, Any]) -> Row:
     return dict(zip(ROW_FIELDS, row_values(body), strict=True))
 
 
-def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
+def _read(body: Mapping[str, Any], prospects: Prospects | None) -> tuple[Any, ...]:
     get, status = body.get, body["status"]
+    started = epoch_ms(get("startedAt"))
+    runs = status == JobStatus.RUNNING
+    batch, message = get("batch"), get("message")
+    ends = attached = None
+    if prospects is not None:
+        # A time is read only where an end can be told at all.
+        told = runs and (get("progress") is not None or get("usual") is not None)
+        ends = prospects.ends_at(body, epoch_ms(get("updatedAt")) if told else None)
+        attached = prospects.is_attached(body["id"]) or None
+        message = message or prospects.waits_for(body)
     failed = Job.from_wire(body) if status in _FAILURES else None
     tags, attempt = get("tags"), get("attempt")
     return (
@@ -104,13 +120,18 @@ def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
         _ratio(get("progress")),
         get("done"),
         get("total"),
-        one_line(get("message")),
+        one_line(message),
         failed and error_line(failed),
         failed and signature(failed),
         tuple(map(str, tags)) if tags else None,
         None if attempt == 1 else attempt,
+        first_chart(get("metrics")),
+        ends,
+        slow_from(get("usual"), started) if runs else None,
+        batch and batch[:8],
+        attached,
         epoch_ms(get("createdAt")),
-        epoch_ms(get("startedAt")),
+        started,
         epoch_ms(get("finishedAt")),
     )
 
@@ -120,10 +141,15 @@ def _ratio(value: float | None) -> float | None:
     return None if value is None else int(value * 10_000 + 1e-6) / 10_000
 
 
-def row_values(body: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what a row holds, in the order of `ROW_FIELDS`; of a job that nobody can read, its id and status."""
+def row_values(body: Mapping[str, Any], prospects: Prospects | None = None) -> tuple[Any, ...]:
+    """Return what a row holds, in the order of `ROW_FIELDS`; of a job that nobody can read, its id and status.
+
+    Args:
+        body: The job.
+        prospects: What is to be expected of it; without, its row says nothing of that.
+    """
     try:
-        values = _read(body)
+        values = _read(body, prospects)
         hash(values)  # as columns want it
         return values
     except (ArithmeticError, AttributeError, TypeError, ValueError):

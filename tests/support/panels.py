@@ -14,7 +14,8 @@ from typing import Any
 
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.widget.columns import decode
-from jupyter_jobs.widget.details import error_details
+from jupyter_jobs.widget.details import details, error_details
+from jupyter_jobs.widget.facts import Asked
 from jupyter_jobs.widget.panel_state import ROW_FIELDS, PanelState, summary
 
 __all__ = ["FOLDER", "again", "failures"]
@@ -25,13 +26,13 @@ FOLDER = Path(__file__).parents[1] / "wire"
 NOW = 1_795_356_310_000
 BACKEND = "this machine"
 LIVE = {"state": "connected", "detail": "", "retryAt": None, "attempt": 0, "asOf": NOW}
-ACTIONS = ("cancel", "retry", "details", "repro", "reconnect", "follow")
+ACTIONS = ("cancel", "retry", "details", "repro", "again", "submit", "reconnect", "follow")
 
 
 def recorded(
     about: str,
     bodies: Sequence[Mapping[str, Any]],
-    details: Mapping[str, Any],
+    opened: Mapping[str, Any],
     *,
     connection: Mapping[str, Any] = LIVE,
     is_silent: bool = False,
@@ -42,13 +43,15 @@ def recorded(
     store.observe(state.touch)
     for body in reversed(bodies):
         store.merge(body)
-    snapshot = state.snapshot(connection, BACKEND, NOW, actions=ACTIONS)
+    snapshot = state.snapshot(
+        connection, BACKEND, NOW, actions=ACTIONS, requests=["Clean data", "Process data"]
+    )
     assert not state.has_more
     made = {
         "about": about,
         "summary": summary(store, connection, BACKEND, NOW),
         "messages": [] if is_silent else [snapshot],
-        "details": dict(details),
+        "details": dict(opened),
     }
     return json.loads(json.dumps(made))
 
@@ -62,14 +65,14 @@ def again(file: Recorded) -> Recorded:
     else:
         rows = file["summary"]["rows"]
     bodies = [_body(row, file["details"].get(row["id"])) for row in rows]
-    details = {
+    opened = {
         id_: {**each, "error": each["error"] and error_details(each["error"])}
         for id_, each in file["details"].items()
     }
     return recorded(
         file["about"],
         bodies,
-        details,
+        opened,
         connection=connection,
         is_silent=not file["messages"],
     )
@@ -80,7 +83,7 @@ def failures() -> Recorded:
     bad = {
         n: f"bad day '2026-{n % 5 + 13}-{n:02}': month must be in 1..12" for n in range(1, 75, 2)
     }
-    bodies, details = [], {}
+    bodies, opened = [], {}
     for n in range(100):
         id_ = f"{0x5EED0000 + n:08x}-7c41-4f0e-9a52-{n * 7919:012x}"
         start = NOW - 600_000 + n * 4_000
@@ -116,26 +119,12 @@ def failures() -> Recorded:
         }
         bodies.append(body)
         if n in (1, 3, 80, 82, 86, 94):
-            details[id_] = _details(body, error)
-    return recorded("A sweep of 100 jobs: 37 failed alike, four in other ways.", bodies, details)
+            opened[id_] = _details(body, error)
+    return recorded("A sweep of 100 jobs: 37 failed alike, four in other ways.", bodies, opened)
 
 
 def _details(body: Mapping[str, Any], error: Mapping[str, Any] | None) -> dict[str, Any]:
     start, end = _ms(body["startedAt"]), _ms(body["finishedAt"])
-    attempts = [
-        {
-            "id": body["id"],
-            "attempt": body["attempt"],
-            "status": body["status"],
-            "startedAt": start,
-            "finishedAt": end,
-            "error": error and ": ".join(filter(None, error.values())),
-        }
-    ]
-    if body["attempt"] > 1:
-        first = {"id": "5eed0f5e-7c41-4f0e-9a52-000000abcdef", "attempt": 1, "status": "FAILED"}
-        times = {"startedAt": start - 90_000, "finishedAt": start - 88_000}
-        attempts.insert(0, {**first, **times, "error": "ValueError: bad day '2026-13-01'"})
     traceback = (
         "Traceback (most recent call last):\n"
         '  File "/srv/plants/clean.py", line 58, in clean\n'
@@ -143,31 +132,27 @@ def _details(body: Mapping[str, Any], error: Mapping[str, Any] | None) -> dict[s
         '  File "/srv/plants/clean.py", line 41, in parse_day\n'
         "    return datetime.fromisoformat(text)\n"
     )
-    return {
-        "request": body["request"],
-        "kind": body["kind"],
-        "priority": body["priority"],
+    if error and body["status"] == "FAILED":
+        last = f"{error['type']}: {error['message']}\n"
+        error = {**error, "traceback": traceback + last}
+    whole = {
+        **body,
         "group": "train-5eed0123",
-        "params": None,
-        "result": None if error else '{"rows": 212, "bad": 0}',
-        "error": error
-        and error_details(
-            {
-                **error,
-                "traceback": body["status"] == "FAILED"
-                and f"{traceback}{error['type']}: {error['message']}\n",
-            }
-        ),
-        "log": ["reading", "strict: on", f"{body['done']} of {body['total']} parts"],
-        "version": body["version"],
-        "tags": body["tags"],
         "submittedFrom": "train.ipynb, cell 5",
-        "attempt": body["attempt"],
-        "attempts": attempts,
-        "createdAt": _ms(body["createdAt"]),
-        "startedAt": start,
-        "finishedAt": end,
+        "result": None if error else '{"rows": 212, "bad": 0}',
+        "error": error and json.dumps(error),
     }
+    store = JobStore()
+    store.merge(whole)
+    job = store.get(body["id"])
+    assert job is not None
+    log = ["reading", "strict: on", f"{body['done']} of {body['total']} parts"]
+    told = details(store, job, Asked(log))
+    if body["attempt"] > 1:
+        first = {"id": "5eed0f5e-7c41-4f0e-9a52-000000abcdef", "attempt": 1, "status": "FAILED"}
+        times = {"startedAt": start - 90_000, "finishedAt": end - 90_000}
+        told["attempts"].insert(0, {**first, **times, "error": "ValueError: bad day '2026-13-01'"})
+    return told
 
 
 def _body(row: Mapping[str, Any], details: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -49,7 +49,9 @@ async def click_elsewhere(
 
 
 def test_the_table_names_what_the_page_can_ask_for() -> None:
-    assert set(ACTIONS) == {"cancel", "retry", "details", "repro", "reconnect"}
+    assert set(ACTIONS) == {
+        *("again", "cancel", "details", "reconnect", "repro", "retry", "submit")
+    }
 
 
 async def test_an_action_that_nobody_knows_is_answered(client: JobClient) -> None:
@@ -60,7 +62,7 @@ async def test_an_action_that_nobody_knows_is_answered(client: JobClient) -> Non
 
 def test_a_page_is_offered_what_the_api_can_do() -> None:
     assert available(PROFILES["jupyter_jobs"]) == [*ACTIONS, "follow"]
-    assert available(PROFILES["seed"]) == ["details", "repro", "reconnect"]
+    assert available(PROFILES["seed"]) == ["details", "repro", "again", "submit", "reconnect"]
 
 
 @pytest.mark.parametrize("way", [click, click_elsewhere])
@@ -276,3 +278,50 @@ async def test_repro_brings_a_cell_that_does_the_work(backend: RunningBackend) -
     assert ran.stdout == "42\n"
     assert called.splitlines()[0] == "# divmod(7, 2)"
     assert f"get({function.id!r}).call()" in called
+
+
+@pytest.mark.parametrize("way", [click, click_elsewhere])
+async def test_a_form_submits_a_request(client: JobClient, way: Any) -> None:
+    form = {"request": "clean", "priority": "HIGH", "params": {"day": 1}}
+    reply = await submitted(client, way, form)
+
+    job = client.store.get(reply["data"]["id"])
+    assert job is not None
+    assert (job.request, job.priority, job.params) == ("clean", "HIGH", {"day": 1})
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        (None, "this takes one job"),
+        ({"request": " "}, "the request is empty"),
+        ({"request": "clean", "priority": "URGENT"}, "there is no priority 'URGENT'"),
+    ],
+)
+async def test_a_form_that_cannot_be_submitted_is_refused(
+    client: JobClient, form: Any, error: str
+) -> None:
+    reply = await submitted(client, click, form)
+
+    assert reply["ok"] is False
+    assert error in reply["error"]
+
+
+async def submitted(client: JobClient, way: Any, form: Any) -> Mapping[str, Any]:
+    reply: Mapping[str, Any] = await way(client, "submit", form)
+    return reply
+
+
+@pytest.mark.parametrize("way", [click, click_elsewhere])
+async def test_what_a_key_kept_from_running_is_run_all_the_same(
+    client: JobClient, way: Any
+) -> None:
+    key = f"once-{way.__name__}"
+    first = await client.submit("clean", key=key)
+    same = await client.submit("clean", key=key)
+    assert same.id == first.id
+
+    reply = await way(client, "again", first.id)
+    assert reply["data"]["id"] != first.id
+    assert first.id not in client.attached
+    assert (await way(client, "again", first.id))["ok"] is False

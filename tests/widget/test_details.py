@@ -3,6 +3,7 @@ from typing import Any
 
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.widget.details import details
+from jupyter_jobs.widget.facts import Asked
 
 
 def store(*bodies: dict[str, Any]) -> JobStore:
@@ -27,9 +28,8 @@ def test_all_attempts_are_told_the_oldest_first_and_this_one_among_them() -> Non
     )
 
     for id_ in "abc":
-        told = details(known, known.get(id_), [])
+        told = details(known, known.get(id_), Asked())
         assert [attempt["id"] for attempt in told["attempts"]] == ["a", "b", "c"]
-    assert told["attempt"] == 3
     assert told["attempts"][1] == {
         "id": "b",
         "attempt": 2,
@@ -40,28 +40,13 @@ def test_all_attempts_are_told_the_oldest_first_and_this_one_among_them() -> Non
     }
 
 
-def test_what_people_said_of_it_is_told() -> None:
-    known = store(
-        {
-            "id": "a",
-            "tags": ["sweep", "b"],
-            "submittedFrom": "train.ipynb, cell 5",
-            "params": '{"token": "da2-hidden", "day": 1}',
-            "result": json.dumps("y" * 600),
-        }
-    )
-    told = details(known, known.get("a"), ["one", "two"])
+def test_what_it_measures_and_its_last_words_are_told() -> None:
+    known = store({"id": "a", "metrics": '{"loss": {"last": 0.21, "spark": [3, 1]}}'})
+    told = details(known, known.get("a"), Asked(["one", "two"]))
 
-    assert (told["tags"], told["submittedFrom"]) == (["sweep", "b"], "train.ipynb, cell 5")
-    assert told["params"] == '{"token": "[hidden]", "day": 1}'
-    assert told["result"] == "y" * 499 + "…"
-    assert (told["error"], told["log"], told["attempt"]) == (None, ["one", "two"], 1)
-
-
-def test_a_large_result_is_told_by_its_size() -> None:
-    known = store({"id": "a", "resultSize": 1_234_567})
-
-    assert details(known, known.get("a"), [])["result"] == "1,234,567 bytes, by job.result()"
+    assert told["charts"] == (("loss 0.21", "0,1 48,13"),)
+    assert (told["log"], told["error"], told["version"]) == (["one", "two"], None, 1)
+    assert dict(told["pairs"])["id"] == {"code": "a"}
 
 
 def test_of_a_traceback_the_users_own_calls_are_told_apart() -> None:
@@ -70,7 +55,7 @@ def test_of_a_traceback_the_users_own_calls_are_told_apart() -> None:
     error = {"type": "E", "traceback": own * 7 + library}
     known = store({"id": "a", "status": "FAILED", "error": json.dumps(error)})
 
-    frames = details(known, known.get("a"), [])["error"]["frames"]
+    frames = details(known, known.get("a"), Asked())["error"]["frames"]
     frame = {
         "where": "clean.py:41 in parse",
         "file": "/home/ada/clean.py",
@@ -83,7 +68,7 @@ def test_of_a_long_traceback_the_end_is_told() -> None:
     error = {"type": "E", "message": "m", "traceback": "x" * 30_000 + "end", "exitCode": 3}
     known = store({"id": "a", "status": "FAILED", "error": json.dumps(error)})
 
-    told = details(known, known.get("a"), [])["error"]
+    told = details(known, known.get("a"), Asked())["error"]
     assert len(told["traceback"]) == 20_000
     assert told["traceback"].endswith("end")
     assert (told["type"], told["message"], told["exitCode"], told["signal"]) == ("E", "m", 3, None)

@@ -36,6 +36,7 @@ class Client:
         self.questions: list[Mapping[str, Any]] = []
         self.changed: list[Any] = []
         self.watch = self.changed.append
+        self.attached: dict[str, Any] = {}
 
     def asked(self, call: Call[Any]) -> Mapping[str, Any]:
         self.questions.append(call.variables)

@@ -10,7 +10,13 @@ from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.widget import panel_state
 from jupyter_jobs.widget.columns import decode
-from jupyter_jobs.widget.panel_state import SAVED_BYTES, SAVED_ROWS, PanelState, summary
+from jupyter_jobs.widget.panel_state import (
+    SAVED_BYTES,
+    SAVED_ROWS,
+    PanelState,
+    known_requests,
+    summary,
+)
 from jupyter_jobs.widget.rows import ROW_FIELDS, row
 
 LIVE = {"state": "connected", "detail": "", "retryAt": None, "attempt": 0, "asOf": 1}
@@ -197,7 +203,7 @@ def test_rows_that_are_known_are_not_read_again_and_fill_a_message(
     read: list[str] = []
     values = panel_state.row_values
 
-    def noted(body: Mapping[str, Any]) -> tuple[Any, ...]:
+    def noted(body: Mapping[str, Any], prospects: Any = None) -> tuple[Any, ...]:
         read.append(body["id"])
         return values(body)
 
@@ -323,3 +329,34 @@ def test_the_saved_summary_counts_the_newest_attempt_only() -> None:
 
     assert (saved["counts"], saved["total"]) == ({"SUCCEEDED": 1}, 1)
     assert [shown["name"] for shown in saved["rows"]] == ["b"]
+
+
+def test_a_job_that_was_submitted_again_says_so_though_nothing_happened_to_it() -> None:
+    store = JobStore()
+    attached: dict[str, Any] = {}
+    state = PanelState(store, attached)
+    store.observe(state.touch)
+    store.merge(body("a"))
+    store.merge(body("b"))
+    state.snapshot(LIVE, "this machine", 99)
+    assert not state.has_more
+
+    attached["a"] = {}
+    assert state.has_more
+    message = state.patch(LIVE)
+    assert message is not None
+    assert message["jobs"] == {"a": {"attached": True}}
+    attached.clear()
+    message = state.patch(LIVE)
+    assert message is not None
+    assert message["jobs"] == {"a": {"attached": None}}
+    assert not state.has_more
+
+
+def test_a_form_is_offered_the_requests_that_were_seen() -> None:
+    store = JobStore()
+    store.merge(body("a", kind="REQUEST", request="clean"))
+    store.merge(body("b", kind="FUNCTION", request="train(1)"))
+
+    assert "clean" in known_requests(store)
+    assert "train(1)" not in known_requests(store)
