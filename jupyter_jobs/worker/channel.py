@@ -98,9 +98,7 @@ class Channel:
             self._look_after_the_end()
             try:
                 threading.Thread(target=self._send_later, name="jupyter_jobs", daemon=True).start()
-            except (
-                RuntimeError
-            ):  # no more threads, or the process is ending; `flush` or the next one
+            except RuntimeError:  # no more threads, or the process is ending: `flush` sends it
                 self.waiting = False
 
     def flush(self) -> None:

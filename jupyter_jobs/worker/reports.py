@@ -166,7 +166,7 @@ class Reports:
             if outline is not None:
                 self._set_numbers(_refined(outline, bar))
             elif bar is not None:
-                self._set_numbers(bar.numbers)
+                self._set_numbers(_counted(bar) if "total" in self._state else bar.numbers)
         if "message" not in self._explicit:
             parts = [part for part in (self._outline.get("message"), self._line) if part]
             if parts:
@@ -235,6 +235,14 @@ def _read_points(said: dict[str, Any]) -> list[Point]:
             if values := read_values(point[2]):
                 points.append((point[0], read_values({"step": point[1]}).get("step"), values))
     return points
+
+
+def _counted(bar: Bar) -> Mapping[str, float]:
+    """Return the numbers of a bar that follows one with a total: percent are steps of a hundred, a mere count is none."""
+    if "total" in bar.numbers:
+        return bar.numbers
+    share = bar.numbers.get("progress")
+    return {} if share is None else {"done": round(100 * share, 1), "total": 100.0}
 
 
 def _refined(outline: Mapping[str, float], bar: Bar | None) -> dict[str, float]:

@@ -163,6 +163,17 @@ def test_a_bar_is_told_until_the_work_tells_it_itself(reports: Told) -> None:
     ]
 
 
+def test_the_steps_of_one_bar_are_not_told_with_the_share_of_the_next(reports: Told) -> None:
+    reports.prints("load: 100%|##########| 4/4 [00:00<00:00,  1.00it/s]")
+    reports.told(now=10.0)
+    reports.prints("Copying: 25%")
+    second = reports.told(now=11.0)
+    reports.prints("rows: 12it [00:00, 30.18it/s]")
+
+    assert second == [{"done": 25.0, "total": 100.0, "progress": 0.25, "message": "Copying: 25%"}]
+    assert reports.told(now=12.0)[0]["done"] == 25
+
+
 def test_an_inner_bar_replaces_neither_numbers_nor_message(reports: Told) -> None:
     reports.prints("Epoch 1/4", " 50%|#####     | 1/2 [00:00<00:01,  1.00it/s]")
 
