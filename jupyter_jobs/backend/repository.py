@@ -8,7 +8,6 @@ last moments). Methods block for well under a millisecond and belong to the even
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +25,7 @@ from jupyter_jobs.backend.rows import (
     token_of,
 )
 from jupyter_jobs.backend.selection import select_page
-from jupyter_jobs.backend.tables import COLUMNS, IS_LIVE, NAMES, SCHEMA_VERSION, create
-from jupyter_jobs.errors import BackendUnavailable
+from jupyter_jobs.backend.tables import COLUMNS, IS_LIVE, NAMES, open_tables
 from jupyter_jobs.jobs.model import TRANSITIONS, JobStatus
 
 __all__ = ["Body", "Repository"]
@@ -38,7 +36,10 @@ _INSERT = (
     f"INSERT INTO jobs ({', '.join(_GIVEN)}) VALUES ({', '.join('?' * len(_GIVEN))}) "
     "ON CONFLICT DO NOTHING"
 )
-_TURN = "CASE priority WHEN 'HIGH' THEN 0 WHEN 'LOW' THEN 2 ELSE 1 END, number"
+_NEWEST = (
+    "SELECT jobs.id, jobs.name, jobs.request, jobs.status, jobs.error, jobs.finishedAt, retries.id AS retry "
+    "FROM jobs LEFT JOIN jobs AS retries ON retries.retryOf = jobs.id WHERE jobs.id = ?"
+)
 _OF_A_RUN = ("startedAt", "progress", "done", "total", "metrics")
 _USUAL = 50  # of the newest jobs of a name tell how long it takes
 _USUALS = 1000  # names whose usual durations are remembered
@@ -49,25 +50,15 @@ class Repository:
 
     Args:
         path: The database file, made if it is missing.
+        now: Tells the present time as `rows.now` does.
 
     Raises:
         BackendUnavailable: It cannot be opened, or a later release wrote it.
     """
 
-    def __init__(self, path: Path) -> None:
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            (found,) = self._db.execute("PRAGMA user_version").fetchone()
-        except sqlite3.Error as error:
-            raise BackendUnavailable(f"cannot open the jobs in {path}: {error}") from error
-        if found > SCHEMA_VERSION:
-            raise BackendUnavailable(
-                f"{path} was written by a later release of jupyter_jobs; update this one"
-            )
-        create(self._db)
+    def __init__(self, path: Path, *, now: Callable[[], str] = now) -> None:
+        self._db = open_tables(path)
+        self._now = now
         self._observers: list[Callable[[Body], None]] = []
         self._untold: list[Body] = []
         self._usuals: dict[tuple[str | None, str], dict[str, float] | None] = {}
@@ -104,7 +95,7 @@ class Repository:
         self, fields: Mapping[str, Any], payload: str | None, fingerprint: str | None = None
     ) -> Body | None:
         """Store a new job, QUEUED at version 1; returns it, or None if its id is taken, or it is a second retry."""
-        at = now()
+        at = self._now()
         body: Body = dict.fromkeys(COLUMNS) | {"attempt": 1} | dict(fields)
         body |= {"status": "QUEUED", "version": 1, "createdAt": at, "updatedAt": at}
         values = [stored(column, body[column]) for column in COLUMNS]
@@ -124,6 +115,19 @@ class Repository:
     def retry_of(self, id_: str) -> Body | None:
         """Return the retry of a job, or None."""
         return self._one("WHERE retryOf = ?", id_)
+
+    def newest(self, id_: str) -> Body | None:
+        """Return of a job, or of the newest of its retries, what others that wait for it need to know; or None.
+
+        Returns:
+            `id`, `name`, `request`, `status`, `error`, `finishedAt`.
+        """
+        row = None
+        while (found := self._db.execute(_NEWEST, [id_]).fetchone()) is not None:
+            row = found
+            if (id_ := row["retry"]) is None:
+                break
+        return None if row is None else {name: row[name] for name in row.keys() if name != "retry"}
 
     def by_key(self, group: str | None, key: str) -> tuple[Body, str | None] | None:
         """Return the newest job of a group that was submitted with a key, and its fingerprint; or None."""
@@ -219,9 +223,10 @@ class Repository:
             Refusal: It is not running.
         """
         body = self._known(id_)
-        times = {"startedAt": body["startedAt"], "finishedAt": now()}
+        times = {"startedAt": body["startedAt"], "finishedAt": self._now()}
         history = [*json.loads(body["history"] or "[]"), {**times, **run}]
-        changes = dict.fromkeys(_OF_A_RUN) | {"history": json.dumps(history), "message": message}
+        text = json.dumps(history, ensure_ascii=False)  # every event carries it
+        changes = dict.fromkeys(_OF_A_RUN) | {"history": text, "message": message}
         private = {"notBefore": not_before, "pid": None, "processStarted": None}
         return self._write(body, {**changes, "status": "QUEUED"}, private)
 
@@ -234,7 +239,7 @@ class Repository:
             raise Refusal(
                 "InvalidTransition", f"Job {id_} is {old.word}; it cannot become {new.word}."
             )
-        at = now()
+        at = self._now()
         changes = {**changes, "status": new.value, "version": body["version"] + 1, "updatedAt": at}
         if new is JobStatus.RUNNING and body["startedAt"] is None:
             changes["startedAt"] = at
@@ -246,11 +251,12 @@ class Repository:
         written = {name: stored(name, value) for name, value in changes.items()}
         written |= private or {}
         names = ", ".join(f'"{name}" = ?' for name in written)
-        with self.transaction():
-            self._db.execute(f"UPDATE jobs SET {names} WHERE id = ?", [*written.values(), id_])
-            self._untold.append(body)
-            if new is JobStatus.SUCCEEDED:
-                self._usuals.pop((body["group"], body["name"]), None)
+        self._db.execute(f"UPDATE jobs SET {names} WHERE id = ?", [*written.values(), id_])
+        if new is JobStatus.SUCCEEDED:
+            self._usuals.pop((body["group"], body["name"]), None)
+        self._untold.append(body)
+        if not self._db.in_transaction:
+            self._tell()
         return body
 
     def live(self) -> list[Body]:
@@ -258,19 +264,6 @@ class Repository:
         return [
             to_body(row) for row in self._db.execute(_SELECT + f"WHERE {IS_LIVE} ORDER BY number")
         ]
-
-    def next_queued(self, limit: int, *, requests: bool = True) -> list[Body]:
-        """Return the jobs that are to start next: HIGH before MEDIUM before LOW, oldest first.
-
-        Args:
-            limit: At most so many.
-            requests: Whether named requests are among them; they are not when somebody else works them off.
-        """
-        kinds = "" if requests else "AND kind <> 'REQUEST' "
-        rows = self._db.execute(
-            f"{_SELECT} WHERE status = 'QUEUED' {kinds}ORDER BY {_TURN} LIMIT ?", [limit]
-        )
-        return [to_body(row) for row in rows]
 
     def turn(self, id_: str) -> tuple[int, float | None]:
         """Return the number that tells a job's place among others, and when it may start at the earliest."""
@@ -282,6 +275,10 @@ class Repository:
         self._db.execute(
             "UPDATE jobs SET pid = ?, processStarted = ? WHERE id = ?", [pid, started, id_]
         )
+
+    def set_metrics(self, id_: str, metrics: str) -> None:
+        """Keep what a job measures, to be told with its next change."""
+        self._db.execute("UPDATE jobs SET metrics = ? WHERE id = ?", [metrics, id_])
 
     def process(self, id_: str) -> tuple[int, int] | None:
         """Return the process that works for a job, or None if none was started."""

@@ -1,33 +1,35 @@
 """Starts jobs when there is room, follows them, ends them, and picks up what an earlier backend left.
 
-Each job has a folder, and a shim (`jupyter_jobs.worker`) that does the work and outlives this process. The shim's reports come through
-a FIFO in that folder; its end is the end of the FIFO, and by then `outcome.json` says how it went. So a job that is
-adopted is followed just as one that was started.
+Each job has a folder, and each of its runs a shim (`jupyter_jobs.worker`) that does the work and outlives this process.
+The shim's reports come through a FIFO in that folder; its end is the end of the FIFO, and by then `outcome.json` says
+how it went. So a job that is adopted is followed just as one that was started.
+
+What waits is kept in a `Schedule`, which is told of each write to a job, whoever wrote it. The rows have all that it
+takes to make the schedule anew: nothing is lost with this process.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import os
-import signal
-import subprocess
-import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jupyter_jobs.backend.executors import EXECUTORS, Submission
+from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Body, Repository
-from jupyter_jobs.jobs.embedded import process_started_at
-from jupyter_jobs.worker.logfile import LogPage, LogReader
-from jupyter_jobs.worker.outcome import read_json, write_json
-from jupyter_jobs.worker.processes import job_processes, kill_all
+from jupyter_jobs.backend.rules import Rules, describe_dependency, describe_error, run_of
+from jupyter_jobs.backend.runs import Shim, find, launch, prepare, reopen
+from jupyter_jobs.backend.schedule import Decision, Ending, Schedule, Waiting
+from jupyter_jobs.jobs.model import JobStatus
+from jupyter_jobs.worker.outcome import read_json
 
 __all__ = ["Runner", "Update"]
 
@@ -35,19 +37,15 @@ log = logging.getLogger("jupyter_jobs.backend")
 
 Update = Callable[[dict[str, Any]], Awaitable[bool]]
 
-
-@dataclass
-class _Shim:
-    """A job's shim; `process` is set if this backend started it."""
-
-    pid: int
-    started: int
-    process: subprocess.Popen[bytes] | None = None
-
-    def signal(self, number: int) -> None:
-        if process_started_at(self.pid) == self.started:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+KILL_AFTER_S = (
+    20.0  # that a shim was asked to end; its own patience with the work is over long before
+)
+_LOOK_S = (
+    60.0  # at the latest while something is due: the clock may have been set, or the machine slept
+)
+_LARGE = 256 * 1024  # bytes of a payload that is written by a thread
+_REPORT_LIMIT = 1024 * 1024  # bytes; the pipe holds less
+_REPORTED = ("progress", "done", "total", "message")
 
 
 @dataclass
@@ -58,16 +56,19 @@ class Runner:
         repository: The jobs.
         folder: Of the backend's data; jobs have theirs in `jobs/<id>`.
         external: Whether named requests are left to workers elsewhere.
-        slots: Jobs that run at a time.
+        slots: CPUs that jobs may take at a time.
+        clock: What time it is, in seconds since the epoch.
     """
 
     repository: Repository
     folder: Path
     external: bool = field(kw_only=True)
     slots: int = field(kw_only=True)
+    clock: Callable[[], float] = field(default=time.time, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._shims: dict[str, _Shim] = {}
+        self._schedule = Schedule(self.slots)
+        self._shims: dict[str, Shim] = {}
         self._followers: set[asyncio.Task[None]] = set()
         self._wanted = asyncio.Event()
         self._scheduler: asyncio.Task[None] | None = None
@@ -75,7 +76,7 @@ class Runner:
     @property
     def live(self) -> int:
         """Jobs that run or could."""
-        return len(self._shims) + len(self.repository.next_queued(1, requests=not self.external))
+        return self._schedule.live
 
     async def start(self, update: Update) -> None:
         """Adopt what is there and begin to start what waits.
@@ -84,10 +85,10 @@ class Runner:
             update: Writes changes of a job as the mutation `updateJob` does, and publishes them; tells whether it could.
         """
         self._update = update
+        self.repository.observe(self._written)
         for body in self.repository.live():
             await self._adopt(body)
-        self._scheduler = asyncio.create_task(self._schedule(), name="scheduler")
-        self.nudge()
+        self._scheduler = asyncio.create_task(self._run_schedule(), name="scheduler")
 
     async def stop(self) -> None:
         """Follow no more; the jobs go on."""
@@ -96,15 +97,15 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def check(self, submitted: Mapping[str, Any]) -> None:
-        """See that a job can be accepted.
+    def check(self, fields: Mapping[str, Any], payload: str | None) -> Awaitable[None] | None:
+        """See that a job can be done; what comes back is still to be waited for.
 
         Raises:
             Refusal: It cannot, and why.
         """
-        kind = submitted["kind"]
-        if kind != "REQUEST" or not self.external:
-            await EXECUTORS[kind](Submission.read(submitted["request"], submitted["payload"]))
+        if self._is_elsewhere(fields):
+            return None
+        return EXECUTORS[fields["kind"]](Submission.read(fields["request"], payload))
 
     def nudge(self) -> None:
         """Look whether a job can be started."""
@@ -113,146 +114,229 @@ class Runner:
     def kill(self, id_: str) -> None:
         """End a job: its shim asks the work to, and kills what does not listen. Nothing for jobs that run elsewhere."""
         if (shim := self._shims.get(id_)) is not None:
-            shim.signal(signal.SIGTERM)
+            shim.ask_to_end()
+            asyncio.get_running_loop().call_later(KILL_AFTER_S, self._kill_for_good, shim)
 
-    def logs(self, id_: str, *, after: int | None, tail: int | None, limit: int) -> dict[str, Any]:
-        """Return lines of a job's output as a `LogPage` of the schema."""
-        reader = LogReader(self._folder(id_) / "log")
-        ended = (
-            self._folder(id_) / "outcome.json"
-        ).exists()  # before reading: nothing follows if it was there
-        page = (
-            reader.tail(min(tail, limit))
-            if tail is not None and after is None
-            else reader.page(after or 0, limit)
+    def queue_place(self, id_: str) -> dict[str, Any] | None:
+        """Return a waiting job's place as a `QueuePlace` of the schema; None if it does not wait to be started here."""
+        place = self._schedule.place(id_, self.clock())
+        return None if place is None else {"ahead": place.ahead, "seconds": place.seconds}
+
+    def _kill_for_good(self, shim: Shim) -> None:
+        if self._shims.get(shim.job) is shim:
+            log.warning("the shim of job %s does not end: killing it", shim.job)
+            shim.kill()
+
+    def _written(self, body: Body) -> None:
+        """Bring the schedule up to date with a job that was written."""
+        id_, status = body["id"], JobStatus(body["status"])
+        if status is JobStatus.QUEUED:
+            if id_ not in self._schedule:
+                self._wait(body)
+        elif status.is_terminal:
+            self._schedule.ended(id_, self.clock(), describe_dependency(body))
+        else:
+            self._schedule.remove(id_)
+        self.nudge()
+
+    def _wait(self, body: Body) -> None:
+        """Let a job wait for its turn, and for others if it is to come after them."""
+        unmet: list[str] = []
+        failed: str | None = None
+        number, not_before = self.repository.turn(body["id"])
+        since = max(_epoch(body["createdAt"]), not_before or 0.0)
+        for id_ in body["after"] or ():
+            if id_ in self._schedule:
+                unmet.append(id_)
+                continue
+            dependency = self.repository.newest(id_)
+            if dependency is None:
+                failed = f"job {id_} is not there any more"
+            elif not JobStatus(dependency["status"]).is_terminal:
+                unmet.append(dependency["id"])
+            elif (reason := describe_dependency(dependency)) is not None:
+                failed = reason
+            else:
+                since = max(since, _epoch(dependency["finishedAt"]))
+        self._schedule.add(self._waiting(body, number, since), unmet, failed)
+
+    def _waiting(self, body: Body, number: int, since: float) -> Waiting:
+        rules = Rules.of(body)
+        return Waiting(
+            id=body["id"],
+            number=number,
+            priority=body["priority"],
+            cpus=min(rules.cpus, self.slots),  # there may have been more when it was submitted
+            since=since,
+            queue_timeout=rules.queue_timeout,
+            usual=(json.loads(body["usual"] or "null") or {}).get("median"),
+            elsewhere=self._is_elsewhere(body),
         )
-        return {**_log_page(page), "ended": ended and page.at_end}
 
-    def result(self, id_: str) -> dict[str, str] | None:
-        """Return a job's result in full as a `JobResult` of the schema, or None if there is none."""
-        with suppress(FileNotFoundError):
-            data = (self._folder(id_) / "result.pickle").read_bytes()
-            return {"encoding": "pickle", "data": base64.b64encode(data).decode()}
-        body = self.repository.get(id_)
-        if body is None or body["status"] != "SUCCEEDED":
-            return None
-        text = body["result"]
-        if text is None and body["resultSize"] is not None:
-            text = json.dumps((read_json(self._folder(id_) / "outcome.json") or {}).get("result"))
-        return {"encoding": "json", "data": base64.b64encode((text or "null").encode()).decode()}
+    def _is_elsewhere(self, body: Mapping[str, Any]) -> bool:
+        return self.external and body["kind"] == "REQUEST"
 
-    async def _schedule(self) -> None:
+    async def _run_schedule(self) -> None:
         while True:
-            await self._wanted.wait()
             self._wanted.clear()
-            free = self.slots - len(self._shims)
-            for body in self.repository.next_queued(max(free, 0), requests=not self.external):
-                await self._launch(body)
+            decision = self._schedule.decide(self.clock())
+            await self._carry_out(decision)
+            patience = None
+            if decision.look_at is not None:
+                patience = min(max(decision.look_at - self.clock(), 0.0), _LOOK_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._wanted.wait()
 
-    async def _launch(self, body: Body) -> None:
-        """Start a job's shim. The row knows its process before anything else happens, so that it is never forgotten."""
-        id_ = body["id"]
+    async def _carry_out(self, decision: Decision) -> None:
+        for job in decision.start:
+            await self._launch(job.id)
+            await asyncio.sleep(0)  # others want the loop, too
+        for ending in decision.end:
+            await self._end_unstarted(ending)
+            await asyncio.sleep(0)
+
+    async def _end_unstarted(self, ending: Ending) -> None:
+        if ending.reason is not None:
+            error = {"type": "DependencyFailed", "message": ending.reason}
+            changes = {"id": ending.id, "status": "CANCELLED"}
+        else:
+            reason = f"waited longer than {ending.waited:g} s for a free place"
+            error = {"type": "TimedOut", "message": reason}
+            changes = {"id": ending.id, "status": "TIMED_OUT"}
+        await self._write({**changes, "error": json.dumps(error)})
+
+    async def _launch(self, id_: str) -> None:
+        """Start a run. The row knows its process before anything else happens, so that it is never forgotten."""
         try:
-            reports = self._spawn(body)
-        except OSError as error:
+            if (told := await self._spawn(id_)) is None:
+                self._schedule.release(id_)
+                return
+        except Exception as error:
             log.error("job %s could not be started", id_, exc_info=error)
-            await self._lost(id_, f"it could not be started: {error.strerror or error}")
+            self._schedule.release(id_)
+            reason = error.strerror if isinstance(error, OSError) else None
+            await self._lost(id_, f"it could not be started: {reason or error}")
             return
-        await self._update({"id": id_, "status": "RUNNING"})
-        self._follow(id_, reports)
+        if not await self._write(told):  # it has been cancelled since
+            self.kill(id_)
 
-    def _spawn(self, body: Body) -> int:
-        id_, folder = body["id"], self._folder(body["id"])
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        payload = json.loads(self.repository.payload(id_) or "{}")
-        params = None if body["params"] is None else json.loads(body["params"])
-        work = {"id": id_, "kind": body["kind"], "request": body["request"]}
-        write_json(folder / "job.json", {**work, "params": params, "payload": payload})
-        with suppress(FileExistsError):
-            os.mkfifo(folder / "reports", 0o600)
-        writer = os.open(folder / "reports", os.O_RDWR)
-        try:
-            reader = os.open(folder / "reports", os.O_RDONLY | os.O_NONBLOCK)
-            with open(folder / "shim.log", "ab") as errors:
-                process = subprocess.Popen(
-                    [
-                        payload.get("python") or sys.executable,
-                        "-m",
-                        "jupyter_jobs.worker",
-                        str(folder),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=writer,
-                    stderr=errors,
-                    cwd=folder,
-                    start_new_session=True,
-                )
-        finally:
-            os.close(writer)
-        started = process_started_at(process.pid) or 0
-        self.repository.set_process(id_, process.pid, started)
-        self._shims[id_] = _Shim(process.pid, started, process)
-        return reader
+    async def _spawn(self, id_: str) -> dict[str, Any] | None:
+        """Start a job's shim and return what is to be told of that; None if the job was cancelled meanwhile."""
+        body = self.repository.get(id_)
+        if body is None or body["status"] != "QUEUED":
+            return None
+        payload, run = self.repository.payload(id_), run_of(body)
+        work = {
+            "id": id_,
+            "kind": body["kind"],
+            "request": body["request"],
+            "params": json.loads(body["params"] or "null"),
+            "rules": json.loads(body["rules"] or "{}"),
+            "run": run,
+        }
+        folder = self._folder(id_)
+        if payload is not None and len(payload) > _LARGE:
+            python = await asyncio.to_thread(prepare, folder, work, payload)
+            body = self.repository.get(id_)
+            if body is None or body["status"] != "QUEUED":
+                return None
+        else:
+            python = prepare(folder, work, payload)
+        shim, reports = launch(folder, id_, python)
+        self.repository.set_process(id_, shim.pid, shim.started)
+        self._follow(shim, reports)
+        message = {} if run == 1 else {"message": f"run {run} of {Rules.of(body).retries + 1}"}
+        return {"id": id_, "status": "RUNNING", **message}
 
     async def _adopt(self, body: Body) -> None:
+        """Pick up a live job where an earlier backend left it."""
         id_ = body["id"]
-        known = self.repository.process(id_)
-        if known is None:
-            if body["status"] != "QUEUED" and not (self.external and body["kind"] == "REQUEST"):
+        process = self.repository.process(id_)
+        if process is None and body["status"] == "QUEUED" and not self._is_elsewhere(body):
+            process = await find(self._folder(id_), run_of(body))
+        if process is None:
+            if body["status"] == "QUEUED":
+                self._wait(body)
+            elif not self._is_elsewhere(body):
                 await self._lost(id_, "the backend ended before it was started")
             return
         try:
-            fifo = self._folder(id_) / "reports"
-            reports = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-            # A FIFO that nobody has written to since it was opened never tells that it has ended (poll(2), POLLHUP):
-            # if the shim is gone, this makes it tell.
-            os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+            reports = reopen(self._folder(id_))
         except OSError:
             await self._lost(id_, "its folder is gone")
             return
         log.info("adopting job %s", id_)
-        self._shims[id_] = _Shim(*known)
+        self.repository.set_process(id_, *process)
+        self._follow(Shim(id_, *process), reports)
+        number, _ = self.repository.turn(id_)
+        since = _epoch(body["startedAt"]) if body["startedAt"] else self.clock()
+        self._schedule.occupy(self._waiting(body, number, since), since)
         if body["status"] == "QUEUED":
-            await self._update({"id": id_, "status": "RUNNING"})
+            await self._write({"id": id_, "status": "RUNNING"})
         elif body["status"] == "CANCELLING":
             self.kill(id_)
-        self._follow(id_, reports)
 
-    def _follow(self, id_: str, reports: int) -> None:
+    def _follow(self, shim: Shim, reports: int) -> None:
+        id_ = shim.job
+        self._shims[id_] = shim
         task = asyncio.create_task(self._until_ended(id_, reports), name=f"job {id_}")
         self._followers.add(task)
         task.add_done_callback(self._followers.discard)
 
     async def _until_ended(self, id_: str, reports: int) -> None:
-        reader = asyncio.StreamReader()
+        reader = asyncio.StreamReader(limit=_REPORT_LIMIT)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reports, "rb", buffering=0)
         )
         try:
             async for line in reader:
-                with suppress(ValueError):
-                    await self._update({"id": id_, **json.loads(line)})
+                await self._report(id_, line)
         finally:
             transport.close()
-        shim = self._shims[id_]
-        if shim.process is not None:
-            shim.process.wait()
-        try:
-            await self._settle(id_, shim)
-        finally:
-            del self._shims[id_]
-            self.nudge()
+        # From here to the write in `_settle` nothing else runs: nobody sees a job that has ended and still runs.
+        shim = self._shims.pop(id_)
+        self._schedule.release(id_)
+        self.nudge()
+        await self._settle(id_, shim)
 
-    async def _settle(self, id_: str, shim: _Shim) -> None:
+    async def _report(self, id_: str, line: bytes) -> None:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):  # the shim was killed as it wrote
+            return
+        if "metrics" in told:
+            self.repository.set_metrics(id_, json.dumps(told["metrics"]))
+        await self._update({"id": id_} | {name: told[name] for name in _REPORTED if name in told})
+
+    async def _settle(self, id_: str, shim: Shim) -> None:
+        """Write down how a run ended, once its shim has."""
         outcome = read_json(self._folder(id_) / "outcome.json")
+        body = self.repository.get(id_)
+        status = None if body is None else body["status"]
+        if outcome is None or status == "CANCELLING":
+            shim.sweep()  # nobody watches over them any more
         if outcome is None:
-            kill_all(job_processes(shim.pid))  # nobody watches over them any more
-            body = self.repository.get(id_)
-            if body is not None and body["status"] == "CANCELLING":  # before it could tell of it
-                await self._update({"id": id_, "status": "CANCELLED"})
+            shim.reap()
+            if status == "CANCELLING":  # before it could tell of it
+                await self._write({"id": id_, "status": "CANCELLED"})
             else:
                 await self._lost(id_, "the process that watched over it was killed")
             return
+        if (
+            body is not None
+            and status == "RUNNING"
+            and outcome["status"] in ("FAILED", "TIMED_OUT")
+        ):
+            rules, run = Rules.of(body), run_of(body)
+            if (delay := rules.delay(run)) is not None:
+                shim.sweep()  # what it left behind would be in the next run's way
+                shim.reap()
+                await self._run_again(id_, outcome, f"run {run + 1} of {rules.retries + 1}", delay)
+                return
+        shim.reap()
         changes: dict[str, Any] = {"id": id_, "status": outcome["status"]}
         for name in ("result", "error"):
             if outcome.get(name) is not None:
@@ -260,14 +344,36 @@ class Runner:
         if "resultSize" in outcome:
             changes["resultSize"] = outcome["resultSize"]
         if not await self._update(changes):
-            await self._update(_in_short(changes))
+            await self._write(_in_short(changes))
+
+    async def _run_again(
+        self, id_: str, outcome: Mapping[str, Any], run: str, delay: float
+    ) -> None:
+        failed = {"error": describe_error(outcome.get("error"))}
+        message = f"{run} in {delay:g} s"
+        self.repository.requeue(id_, failed, self.clock() + delay, message)
+        await self._update({"id": id_})
+
+    async def _write(self, changes: dict[str, Any]) -> bool:
+        """Write changes, though no event may carry them; tells whether they could follow."""
+        if await self._update(dict(changes)):
+            return True
+        try:
+            self.repository.update(changes["id"], changes)
+        except Refusal:
+            return False
+        return True
 
     async def _lost(self, id_: str, reason: str) -> None:
         error = json.dumps({"type": "Lost", "message": reason})
-        await self._update({"id": id_, "status": "LOST", "error": error})
+        await self._write({"id": id_, "status": "LOST", "error": error})
 
     def _folder(self, id_: str) -> Path:
         return self.folder / "jobs" / id_
+
+
+def _epoch(time: str) -> float:
+    return datetime.fromisoformat(time).timestamp()
 
 
 def _in_short(changes: dict[str, Any]) -> dict[str, Any]:
@@ -281,18 +387,3 @@ def _in_short(changes: dict[str, Any]) -> dict[str, Any]:
             {**error, "message": error["message"][:500], "traceback": "", "log": []}
         )
     return short
-
-
-def _log_page(page: LogPage) -> dict[str, Any]:
-    lines = [
-        {
-            "seq": line.seq,
-            "time": datetime.fromtimestamp(line.time_ms / 1000, UTC).isoformat(
-                timespec="milliseconds"
-            ),
-            "stream": line.stream,
-            "text": line.text,
-        }
-        for line in page.lines
-    ]
-    return {"lines": lines, "dropped": page.dropped}

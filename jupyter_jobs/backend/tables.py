@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from pathlib import Path
 
+from jupyter_jobs.errors import BackendUnavailable
 from jupyter_jobs.jobs.model import WIRE_NAMES, JobStatus
 
-__all__ = ["COLUMNS", "IS_LIVE", "NAMES", "PRIVATE", "SCHEMA_VERSION", "create"]
+__all__ = ["COLUMNS", "IS_LIVE", "NAMES", "PRIVATE", "SCHEMA_VERSION", "open_tables"]
 
 SCHEMA_VERSION = 1
 COLUMNS = tuple(WIRE_NAMES.values())
@@ -54,8 +56,29 @@ DROP INDEX IF EXISTS jobs_live;
 _TAGS = "CREATE TABLE tags (tag TEXT, number INTEGER, PRIMARY KEY (tag, number)) WITHOUT ROWID"
 
 
-def create(db: sqlite3.Connection) -> None:
-    """Make the tables, or give those of an earlier release what they lack."""
+def open_tables(path: Path) -> sqlite3.Connection:
+    """Open a database; make its tables, or give those of an earlier release what they lack.
+
+    Raises:
+        BackendUnavailable: It cannot be opened, or a later release wrote it.
+    """
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise BackendUnavailable(f"cannot open the jobs in {path}: {error}") from error
+    if found > SCHEMA_VERSION:
+        raise BackendUnavailable(
+            f"{path} was written by a later release of jupyter_jobs; update this one"
+        )
+    _create(db)
+    return db
+
+
+def _create(db: sqlite3.Connection) -> None:
     db.executescript(_CREATE)
     there = _columns(db)
     for name, type_ in {**dict.fromkeys(COLUMNS, ""), **PRIVATE}.items():

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.backend.refusal import Refusal
-from jupyter_jobs.backend.repository import SCHEMA_VERSION, Repository
-from jupyter_jobs.errors import BackendUnavailable
+from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.jobs.model import TRANSITIONS, Job, JobStatus
 
 
@@ -71,7 +70,6 @@ def test_tags_come_back_as_a_list(repository: Repository) -> None:
     assert repository.update("a", {"status": "RUNNING"})["tags"] == ["x", 'with "quotes"']
     assert [job["tags"] for job in repository.live()] == [["x", 'with "quotes"'], None]
     assert [job["tags"] for job in repository.page(None, None, 9, None)[0]][1] is not None
-    assert repository.next_queued(9)[0]["tags"] is None
 
 
 def test_a_job_has_one_retry(repository: Repository) -> None:
@@ -83,6 +81,20 @@ def test_a_job_has_one_retry(repository: Repository) -> None:
     assert repository.insert({"id": "c", "retryOf": "a"}, None) is None
     assert repository.retry_of("a") == first
     assert repository.get("a")["attempt"] == 1  # type: ignore[index]  # it is there
+
+
+def test_what_others_wait_for_is_the_newest_of_its_retries(repository: Repository) -> None:
+    for id_, of in [("a", None), ("b", "a"), ("c", "b")]:
+        add(repository, id_, name=id_, retryOf=of)
+        repository.update(id_, {"status": "FAILED", "error": '"no disk"'})
+
+    newest = repository.newest("a")
+
+    assert newest is not None
+    assert newest == repository.newest("c")
+    assert {**(repository.get("c") or {}), **newest} == repository.get("c")
+    assert set(newest) == {"id", "name", "request", "status", "error", "finishedAt"}
+    assert repository.newest("unknown") is None
 
 
 def test_a_file_of_an_earlier_release_gets_the_columns_that_it_lacks(tmp_path: Path) -> None:
@@ -216,24 +228,6 @@ def test_a_token_of_somebody_else_is_refused(repository: Repository, token: str)
         repository.page(None, None, 1, token)
 
 
-def test_the_highest_and_then_the_oldest_starts_next(repository: Repository) -> None:
-    for id_, priority in [("low", "LOW"), ("old", "MEDIUM"), ("new", "MEDIUM"), ("high", "HIGH")]:
-        add(repository, id_, priority=priority)
-    add(repository, "running")
-    repository.update("running", {"status": "RUNNING"})
-
-    assert [job["id"] for job in repository.next_queued(9)] == ["high", "old", "new", "low"]
-    assert [job["id"] for job in repository.next_queued(1)] == ["high"]
-    assert repository.next_queued(0) == []
-
-
-def test_named_requests_can_be_left_to_others(repository: Repository) -> None:
-    add(repository, "named")
-    add(repository, "command", kind="COMMAND")
-
-    assert [job["id"] for job in repository.next_queued(9, requests=False)] == ["command"]
-
-
 def test_live_jobs_and_counts(repository: Repository) -> None:
     for id_ in ("a", "b", "c"):
         add(repository, id_)
@@ -337,10 +331,9 @@ def test_a_failed_run_makes_a_job_wait_for_another(
 ) -> None:
     it_is(monkeypatch, "2026-11-23T05:00:00.000Z")
     add(repository, "a")
-    repository.update("a", {"status": "RUNNING", "progress": 0.5, "done": 1, "total": 2})
     repository.set_process("a", 123, 456)
-    running = repository.get("a")
-    assert running is not None
+    repository.set_metrics("a", '{"loss": {}}')
+    running = repository.update("a", {"status": "RUNNING", "progress": 0.5, "done": 1, "total": 2})
 
     waiting = repository.requeue("a", {"error": "ValueError: bad day"}, 12.5, "run 2 of 3 in 1 s")
 
@@ -490,6 +483,15 @@ def test_the_process_of_a_job_is_remembered_without_a_new_version(repository: Re
     assert repository.get("a")["version"] == 1  # type: ignore[index]  # it is there
 
 
+def test_what_a_job_measures_is_told_with_its_next_change(repository: Repository) -> None:
+    add(repository, "a")
+
+    repository.set_metrics("a", '{"loss": {"last": 0.2}}')
+
+    assert repository.get("a")["version"] == 1  # type: ignore[index]  # it is there
+    assert repository.update("a", {})["metrics"] == '{"loss": {"last": 0.2}}'
+
+
 def test_what_was_accepted_survives_a_crash_of_the_process(tmp_path: Path) -> None:
     code = (
         "import os, pathlib, signal\n"
@@ -504,20 +506,3 @@ def test_what_was_accepted_survives_a_crash_of_the_process(tmp_path: Path) -> No
     assert repository.get("a")["status"] == "QUEUED"  # type: ignore[index]  # it is there
     assert repository.payload("a") == "{}"
     repository.close()
-
-
-def test_a_file_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.sqlite"
-    with sqlite3.connect(path) as later:
-        later.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
-    later.close()
-
-    with pytest.raises(BackendUnavailable, match="later release"):
-        Repository(path)
-
-
-def test_what_is_no_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "jobs.sqlite").write_text("not a database " * 100)
-
-    with pytest.raises(BackendUnavailable, match=r"cannot open the jobs in .*jobs\.sqlite"):
-        Repository(tmp_path / "jobs.sqlite")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.backend.selection import select_page
-from jupyter_jobs.backend.tables import create
+from jupyter_jobs.backend.tables import open_tables
 
 ASKED = {
     "group": "g",
@@ -22,9 +22,7 @@ ASKED = {
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    opened = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
-    opened.row_factory = sqlite3.Row
-    create(opened)
+    opened = open_tables(tmp_path / "jobs.sqlite")
     yield opened
     opened.close()
 

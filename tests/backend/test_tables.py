@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from jupyter_jobs.backend.tables import COLUMNS, PRIVATE, SCHEMA_VERSION, create
+from jupyter_jobs.backend.tables import COLUMNS, PRIVATE, SCHEMA_VERSION, open_tables
+from jupyter_jobs.errors import BackendUnavailable
 
 EARLIER = """
 CREATE TABLE jobs (number INTEGER PRIMARY KEY AUTOINCREMENT, "id", "group", "name", "kind",
@@ -19,12 +20,25 @@ PRAGMA user_version=1
 """
 
 
+Open = Callable[[], sqlite3.Connection]
+
+
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    opened = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
-    opened.row_factory = sqlite3.Row
-    yield opened
-    opened.close()
+def earlier(tmp_path: Path) -> Iterator[Open]:
+    """Opens what an earlier release wrote."""
+    path = tmp_path / "jobs.sqlite"
+    with sqlite3.connect(path) as written:
+        written.executescript(EARLIER)
+    written.close()
+    opened: list[sqlite3.Connection] = []
+
+    def open_it() -> sqlite3.Connection:
+        opened.append(open_tables(path))
+        return opened[-1]
+
+    yield open_it
+    for db in opened:
+        db.close()
 
 
 def columns(db: sqlite3.Connection) -> set[str]:
@@ -35,25 +49,34 @@ def indexes(db: sqlite3.Connection) -> set[str]:
     return {row["name"] for row in db.execute("PRAGMA index_list(jobs)")}
 
 
-def test_tables_of_an_earlier_release_become_as_new_ones(
-    db: sqlite3.Connection, tmp_path: Path
-) -> None:
-    db.executescript(EARLIER)
-    with sqlite3.connect(tmp_path / "new.sqlite", isolation_level=None) as new:
-        new.row_factory = sqlite3.Row
-        create(new)
+def test_tables_of_an_earlier_release_become_as_new_ones(earlier: Open, tmp_path: Path) -> None:
+    new = open_tables(tmp_path / "new.sqlite")
+    first, second = earlier(), earlier()  # opening it once more finds nothing to do
 
-        for _ in range(2):  # opening it once more finds nothing to do
-            create(db)
-
-        assert columns(db) == columns(new) == {"number", *COLUMNS, *PRIVATE}
-        assert indexes(db) == indexes(new)
+    assert columns(first) == columns(second) == columns(new) == {"number", *COLUMNS, *PRIVATE}
+    assert indexes(first) == indexes(second) == indexes(new)
+    assert second.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
     new.close()
-    assert db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
 
 
-def test_the_tags_of_an_earlier_release_can_be_looked_up(db: sqlite3.Connection) -> None:
-    db.executescript(EARLIER)
-    create(db)
+def test_the_tags_of_an_earlier_release_can_be_looked_up(earlier: Open) -> None:
+    rows = earlier().execute("SELECT * FROM tags")
 
-    assert [tuple(row) for row in db.execute("SELECT * FROM tags")] == [("a", 1), ("b", 1)]
+    assert [tuple(row) for row in rows] == [("a", 1), ("b", 1)]
+
+
+def test_a_file_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    with sqlite3.connect(path) as later:
+        later.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    later.close()
+
+    with pytest.raises(BackendUnavailable, match="later release"):
+        open_tables(path)
+
+
+def test_what_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_text("not a database " * 100)
+
+    with pytest.raises(BackendUnavailable, match=r"cannot open the jobs in .*jobs\.sqlite"):
+        open_tables(tmp_path / "jobs.sqlite")

@@ -1,0 +1,173 @@
+"""The process of a run: how it is started, found again by a later backend, and ended.
+
+A run is launched once, whatever this process dies between. Its shim holds the FIFO `reports` from the fork to its
+end, and says who it is before the work begins: a FIFO that somebody holds, or a shim that has told its name, is a run
+that was launched, though the row of the job may not say so yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_jobs.jobs.embedded import process_started_at
+from jupyter_jobs.worker.job import ID_VARIABLE
+from jupyter_jobs.worker.outcome import read_json
+from jupyter_jobs.worker.processes import job_processes, kill_all
+
+__all__ = ["Shim", "find", "launch", "prepare", "reopen"]
+
+_OF_A_RUN = ("outcome.json", "shim.json", "work.json", "result.pickle", "error.pickle")
+_LOOK_S = 0.02
+
+
+@dataclass
+class Shim:
+    """A run's shim.
+
+    Attributes:
+        job: Id of its job.
+        pid: Its process.
+        started: Tells it from a later process of the same number.
+        process: The same, if this process started it.
+    """
+
+    job: str
+    pid: int
+    started: int
+    process: subprocess.Popen[bytes] | None = None
+
+    def ask_to_end(self) -> None:
+        """Let it end the work, and then itself."""
+        if process_started_at(self.pid) == self.started:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it and all that is left of its work, without asking."""
+        if process_started_at(self.pid) == self.started:
+            kill_all([self.pid])
+        self.sweep()
+
+    def sweep(self) -> None:
+        """End what is left of the work."""
+        left = job_processes(self.pid)
+        if self.process is None or self.process.returncode is not None:
+            # Nobody has kept the number from being given to a stranger's session.
+            left = {pid for pid in left if _is_of(self.job, pid)}
+        kill_all(left)
+
+    def reap(self) -> None:
+        """Take note of its end, which is near when its reports have ended."""
+        if self.process is not None:
+            self.process.wait()
+
+
+def prepare(folder: Path, work: Mapping[str, Any], payload: str | None) -> str:
+    """Write down what the next run is to do, and return the interpreter that is to do it.
+
+    Args:
+        folder: Of the job.
+        work: `job.json` without the payload.
+        payload: As it was submitted.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    # The name of the run goes last: until then the run is not launched, whatever was left by the one before.
+    for name in _OF_A_RUN:
+        (folder / name).unlink(missing_ok=True)
+    with suppress(FileExistsError):
+        os.mkfifo(folder / "reports", 0o600)
+    part = folder / "job.part"
+    head = json.dumps(work).removesuffix("}")
+    with open(part, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(f'{head}, "payload": {payload or "{}"}}}')
+    os.replace(part, folder / "job.json")
+    python = json.loads(payload).get("python") if payload else None
+    return str(python or sys.executable)
+
+
+def launch(folder: Path, job: str, python: str) -> tuple[Shim, int]:
+    """Start what was prepared; returns its shim, and where its reports come from.
+
+    Raises:
+        OSError: There is no such interpreter, or no room for another process.
+    """
+    writer = os.open(folder / "reports", os.O_RDWR)
+    try:
+        reader = os.open(folder / "reports", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            with open(folder / "shim.log", "ab") as errors:
+                process = subprocess.Popen(
+                    [python, "-m", "jupyter_jobs.worker", str(folder)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=writer,
+                    stderr=errors,
+                    cwd=folder,
+                    start_new_session=True,
+                )
+        except BaseException:
+            os.close(reader)
+            raise
+    finally:
+        os.close(writer)
+    return Shim(job, process.pid, process_started_at(process.pid) or 0, process), reader
+
+
+async def find(folder: Path, run: int) -> tuple[int, int] | None:
+    """Return the process that an earlier backend launched for a run, as `Repository.process` tells it.
+
+    None if it launched none, or one that did not come as far as to begin.
+    """
+    job = read_json(folder / "job.json")
+    if job is None or job.get("run", 1) != run:
+        return None
+    # A moment at most, and only if that backend died in the one before: no event tells it.
+    while (shim := read_json(folder / "shim.json")) is None and _is_held(folder / "reports"):  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_S)
+    return None if shim is None else (shim["pid"], process_started_at(shim["pid"]) or 0)
+
+
+def reopen(folder: Path) -> int:
+    """Return where the reports of a run come from that an earlier backend launched.
+
+    Raises:
+        OSError: The folder is gone.
+    """
+    reader = os.open(folder / "reports", os.O_RDONLY | os.O_NONBLOCK)
+    # A FIFO that nobody has written to since it was opened never tells that it has ended (poll(2), POLLHUP):
+    # if the shim is gone, this makes it tell.
+    os.close(os.open(folder / "reports", os.O_WRONLY | os.O_NONBLOCK))
+    return reader
+
+
+def _is_held(fifo: Path) -> bool:
+    """Whether some process has the FIFO open for reading, as a shim does."""
+    try:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENOENT):
+            return False
+        raise
+    return True
+
+
+def _is_of(job: str, pid: int) -> bool:
+    """Whether a process has inherited the job's environment."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return f"{ID_VARIABLE}={job}".encode() in variables
