@@ -84,10 +84,12 @@ def prepare(folder: Path, work: Mapping[str, Any], payload: str | None) -> str:
     Raises:
         OSError: The disk is full, or the folder cannot be written.
     """
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    # The name of the run goes last: until then the run is not launched, whatever was left by the one before.
-    for name in _OF_A_RUN:
-        (folder / name).unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+    except FileExistsError:
+        # The number of the run follows: until then it is not launched, whatever was left by the one before.
+        for name in _OF_A_RUN:
+            (folder / name).unlink(missing_ok=True)
     with suppress(FileExistsError):
         os.mkfifo(folder / "reports", 0o600)
     part = folder / "job.part"
