@@ -27,7 +27,7 @@ from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.resolvers import Api, build
 from jupyter_jobs.backend.retention import Keep, Retention
-from jupyter_jobs.backend.runner import Runner
+from jupyter_jobs.backend.runner import Runner, Update
 from jupyter_jobs.backend.session import Timing
 from jupyter_jobs.backend.topics import Topics
 from jupyter_jobs.backend.web_server import WebServer
@@ -41,7 +41,7 @@ from jupyter_jobs.jobs.embedded import (
 )
 from jupyter_jobs.jobs.operations import UPDATE_JOB
 
-__all__ = ["Options", "serve"]
+__all__ = ["Options", "listen", "serve", "updates"]
 
 log = logging.getLogger("jupyter_jobs.backend")
 
@@ -143,15 +143,8 @@ async def _serve(
         around=around,
     )
 
-    async def update(changes: dict[str, Any]) -> bool:
-        inside = {"resultSize": changes.pop("resultSize")} if "resultSize" in changes else None
-        answer = await api.execute(UPDATE_JOB, {"input": changes}, inside=inside)
-        for error in answer.get("errors", ()):
-            log.warning("a job's own report was refused: %s", error["message"])
-        return "errors" not in answer
-
     server = WebServer(backend.app, on_ready=lambda: _announce(folder, key, listener))
-    await runner.start(update)
+    await runner.start(updates(api))
     idle = asyncio.create_task(_end_when_idle(server, backend, runner, options.idle_exit))
     retention = asyncio.create_task(Retention(repository, folder).run(keep))
     try:
@@ -162,6 +155,19 @@ async def _serve(
         await runner.stop()
         runtime_file(folder).unlink(missing_ok=True)
     return 0
+
+
+def updates(api: Api) -> Update:
+    """Return what writes a job's own reports, as `Runner.start` takes it."""
+
+    async def update(changes: dict[str, Any]) -> bool:
+        inside = {"resultSize": changes.pop("resultSize")} if "resultSize" in changes else None
+        answer = await api.execute(UPDATE_JOB, {"input": changes}, inside=inside)
+        for error in answer.get("errors", ()):
+            log.warning("a job's own report was refused: %s", error["message"])
+        return "errors" not in answer
+
+    return update
 
 
 def _verifier(own_key: Verifier, guests: Path | None) -> Verifier:
@@ -245,16 +251,17 @@ class _Memory:
 
 def _bind(options: Options, last_port: int) -> socket.socket:
     try:
-        return _listen(options.host, options.port or last_port)
+        return listen(options.host, options.port or last_port)
     except OSError as error:
         if options.port:
             raise ConfigurationError(
                 f"cannot listen on {options.host}:{options.port}: {error.strerror}"
             ) from error
-        return _listen(options.host, 0)
+        return listen(options.host, 0)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; port 0 takes any that is free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Named as TCP, or asyncio leaves Nagle's algorithm on, and an answer in two writes waits 40 ms for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from jupyter_jobs.backend.executors import EXECUTORS, Submission
 from jupyter_jobs.backend.inputs import (
     read_after,
     read_id,
@@ -89,7 +88,7 @@ class Submissions:
             assert body is not None
             return body
 
-        waiting = self._check(fields, payload)
+        waiting = self._runner.check(fields, payload)
         return insert() if waiting is None else _after(waiting, insert)
 
     def retry(self, id_: str) -> Body | Awaitable[Body]:
@@ -119,7 +118,7 @@ class Submissions:
             assert retry is not None  # another call was faster
             return retry
 
-        waiting = self._check(fields, payload)
+        waiting = self._runner.check(fields, payload)
         return insert() if waiting is None else _after(waiting, insert)
 
     def _read(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,12 +180,6 @@ class Submissions:
         if body is not None:
             self._runner.nudge()
         return body
-
-    def _check(self, fields: Mapping[str, Any], payload: str | None) -> Awaitable[None] | None:
-        """See that the work can be done; what comes back is still to be waited for."""
-        if self._is_elsewhere(fields["kind"]):
-            return None
-        return EXECUTORS[fields["kind"]](Submission.read(fields["request"], payload))
 
     def _check_after(self, ids: list[str] | None) -> None:
         """See that there are all these jobs; those of a batch wait for the same ones."""
