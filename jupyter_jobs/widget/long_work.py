@@ -15,7 +15,8 @@ from jupyter_jobs.jobs.store import JobStore
 __all__ = ["Prospects", "chart", "charts", "first_chart", "slow_from"]
 
 WIDTH, HEIGHT = 48, 14  # of a sparkline, which the page draws as it is
-RENEWAL_MS = 2_000  # an end is estimated no more often, for it costs as much as ten rows
+RENEWAL_MS = 2_000  # an end is estimated no more often
+ESTIMATES = 25  # a message: each costs as much as ten rows
 
 Chart = tuple[str, str]
 """A label, `loss 0.21`, and the points of an SVG polyline in a view box of 48 x 14."""
@@ -74,8 +75,8 @@ def _limit(usual: str) -> tuple[float, str] | None:
 class Prospects:
     """When the jobs of a store will likely end.
 
-    An end is looked at again when its job changes, but not before some seconds have passed: what lies some minutes
-    ahead does not move with each step.
+    An end is looked at again when its job changes, but not before some seconds have passed, and for some jobs of a message
+    only: what lies some minutes ahead does not move with each step, and nobody reads a thousand of them.
 
     Args:
         store: The jobs.
@@ -86,6 +87,11 @@ class Prospects:
         self._store = store
         self._attached = attached
         self._ends: dict[str, tuple[int, int | None]] = {}
+        self._left = ESTIMATES
+
+    def begin_message(self) -> None:
+        """Note that what is asked from here on is for another message."""
+        self._left = ESTIMATES
 
     def ends_at(self, body: Mapping[str, Any], updated_ms: int | None) -> int | None:
         """Return when a running job will end, epoch milliseconds to the second, or None.
@@ -99,9 +105,10 @@ class Prospects:
             self._ends.pop(id_, None)
             return None
         known = self._ends.get(id_)
-        if known is None or updated_ms - known[0] >= RENEWAL_MS:
+        if self._left and (known is None or updated_ms - known[0] >= RENEWAL_MS):
+            self._left -= 1
             known = self._ends[id_] = updated_ms, self._estimated(id_, body["updatedAt"])
-        return known[1]
+        return None if known is None else known[1]
 
     def is_attached(self, id_: str) -> bool:
         """Return whether the job was there already when it was submitted."""

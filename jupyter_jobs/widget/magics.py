@@ -44,13 +44,14 @@ class JobMagics(Magics):
     @argument("--retries", type=int, default=0, help="further runs when it fails")
     @argument("--cpus", type=int, help="CPUs that it takes")
     @cell_magic
-    def job(self, line: str, cell: str) -> JobHandle[Any]:
+    def job(self, line: str, cell: str) -> JobHandle[Any] | None:
         """Run this cell as a job, in a process of its own, and go on.
 
         The names that it takes from the notebook are sent along as they are now; what it binds stays in its process.
-        Its result is the value that it ends with.
+        Its result is the value that it ends with. Without a variable, the job is the cell's output.
         """
-        said = dict(vars(parse_argstring(self.job, line)))
+        parsed = vars(parse_argstring(self.job, line))
+        said = {name: _unquoted(value) for name, value in parsed.items()}
         variable = said.pop("variable")
         if variable is not None and not variable.isidentifier():
             raise UsageError(f"%%job takes the name of a variable first, and {variable!r} is none")
@@ -59,9 +60,10 @@ class JobMagics(Magics):
         shell = self.shell
         assert shell is not None  # magics are made for one
         job = JobMonitor().submit(Cell(cell, values(cell, shell.user_ns)), **options)
-        if variable is not None:
-            shell.user_ns[variable] = job
-        return job
+        if variable is None:
+            return job
+        shell.user_ns[variable] = job
+        return None
 
 
 def load(shell: InteractiveShell) -> None:
@@ -96,6 +98,14 @@ def values(cell: str, space: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in found.items():
         _check(name, value)
     return found
+
+
+def _unquoted(value: Any) -> Any:
+    """Return an argument without the quotes that IPython leaves around it."""
+    if isinstance(value, list):
+        return [_unquoted(each) for each in value]
+    is_quoted = isinstance(value, str) and len(value) > 1 and value[0] == value[-1] in "\"'"
+    return value[1:-1] if is_quoted else value
 
 
 def _check(name: str, value: Any) -> None:

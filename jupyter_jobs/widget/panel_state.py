@@ -138,7 +138,7 @@ class PanelState:
         requests: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Return the message that tells everything, or begins to."""
-        self._look_for_attached()
+        self._begin_message()
         if not self._rows:
             self._dirty.clear()
         while self._dirty:
@@ -162,7 +162,7 @@ class PanelState:
 
     def patch(self, connection: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the message that tells what changed since the last one, or None if nothing a reader sees did."""
-        self._look_for_attached()
+        self._begin_message()
         message: dict[str, Any] = {"type": "patch"}
         changed, gone, reads = self._changes(READS)
         if rows := self._next_rows(READS - reads):
@@ -179,8 +179,9 @@ class PanelState:
         self.seq += 1
         return {**message, "seq": self.seq}
 
-    def _look_for_attached(self) -> None:
-        """Note the jobs that were submitted again since: of them no event tells."""
+    def _begin_message(self) -> None:
+        self._prospects.begin_message()
+        # Of jobs that were submitted again no event tells.
         if len(self._attached) == len(self._seen_attached) == 0:
             return
         attached = frozenset(self._attached)

@@ -13,9 +13,10 @@ progress on and writes down how it ended. The work itself talks to the shim thro
     work.json, result.pickle   work         shim            what a Python function or notebook came to
     error.pickle               work         backend         the exception of a function, where it can be loaded again
     outcome.json               shim         backend         how the job ended, see `outcome.read_outcome`
-    files/                     work         people          `current_job().dir`
+    files/                     work         people          `current_job().dir`, $JUPYTER_JOBS_FILES
+    traced                     work         submitter       which runs have a span of their own, see `_tracing`
 
-Log, metrics and files go on over the runs of a job that is retried; what a run came to is removed by the next one.
+Log, metrics, files and `traced` go on over the runs of a job that is retried; what a run came to is removed by the next one.
 """
 
 from __future__ import annotations

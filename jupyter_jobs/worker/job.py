@@ -17,10 +17,21 @@ from typing import Any, TypeVar
 from jupyter_jobs.worker.channel import Channel
 from jupyter_jobs.worker.metrics import number
 
-__all__ = ["DIR_VARIABLE", "FIFO", "ID_VARIABLE", "CurrentJob", "current_job", "track"]
+__all__ = [
+    "DIR_VARIABLE",
+    "FIFO",
+    "FILES",
+    "FILES_VARIABLE",
+    "ID_VARIABLE",
+    "CurrentJob",
+    "current_job",
+    "track",
+]
 
 ID_VARIABLE = "JUPYTER_JOBS_ID"
 DIR_VARIABLE = "JUPYTER_JOBS_DIR"
+FILES_VARIABLE = "JUPYTER_JOBS_FILES"  # for programs: what `current_job().dir` is in Python
+FILES = "files"  # its name in the job's folder
 FIFO = "said"
 
 T = TypeVar("T")
@@ -57,7 +68,7 @@ class CurrentJob:
         """A folder of the job's own, for files to keep; outside a job the present one."""
         if self._folder is None:
             return Path.cwd()
-        files = self._folder / "files"
+        files = self._folder / FILES
         files.mkdir(mode=0o700, exist_ok=True)
         return files
 

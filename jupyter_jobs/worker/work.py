@@ -14,8 +14,9 @@ from types import FrameType
 from typing import Any, Never
 
 from jupyter_jobs.worker import outcome
-from jupyter_jobs.worker.job import DIR_VARIABLE, ID_VARIABLE
+from jupyter_jobs.worker.job import DIR_VARIABLE, FILES, FILES_VARIABLE, ID_VARIABLE
 from jupyter_jobs.worker.runners import RUNNERS, Work
+from jupyter_jobs.worker.runners.tracing import variables
 
 __all__ = ["become_work", "read_work"]
 
@@ -45,6 +46,7 @@ def become_work(work: Work, streams: tuple[int, int]) -> Never:
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         time.tzset()
+        (work.folder / FILES).mkdir(mode=0o700, exist_ok=True)
         if folder := work.payload.get("cwd"):
             os.chdir(folder)
         entries = [*(work.payload.get("sysPath") or ()), *_python_path(work)]
@@ -78,7 +80,12 @@ def _keep(error: BaseException, folder: Path) -> bool:
 
 def _environment(work: Work) -> dict[str, str]:
     given = {name: str(value) for name, value in (work.payload.get("env") or {}).items()}
-    return {**given, ID_VARIABLE: work.id, DIR_VARIABLE: str(work.folder)}
+    own = {
+        ID_VARIABLE: work.id,
+        DIR_VARIABLE: str(work.folder),
+        FILES_VARIABLE: str(work.folder / FILES),
+    }
+    return {**variables(work), **given, **own}
 
 
 def _python_path(work: Work) -> list[str]:

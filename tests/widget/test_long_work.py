@@ -4,7 +4,14 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.jobs.store import JobStore
-from jupyter_jobs.widget.long_work import Prospects, chart, charts, first_chart, slow_from
+from jupyter_jobs.widget.long_work import (
+    ESTIMATES,
+    Prospects,
+    chart,
+    charts,
+    first_chart,
+    slow_from,
+)
 from jupyter_jobs.widget.rows import epoch_ms
 
 START = "2026-11-22T10:00:00.000Z"
@@ -68,6 +75,21 @@ def test_an_end_is_looked_at_again_after_some_seconds_only() -> None:
     assert ends[1] == ends[0]
     assert ends[2] is not None
     assert ends[2] < epoch_ms(at(70))
+
+
+def test_of_many_jobs_some_ends_are_looked_at_in_a_message() -> None:
+    store = JobStore()
+    prospects = Prospects(store)
+    bodies = [{**running(0.5, 50, 1), "id": f"j{n}"} for n in range(ESTIMATES + 1)]
+    for body in bodies:
+        store.merge(body)
+
+    def ends() -> list[int | None]:
+        return [prospects.ends_at(body, epoch_ms(body["updatedAt"])) for body in bodies]
+
+    assert ends().index(None) == ESTIMATES
+    prospects.begin_message()
+    assert None not in ends()
 
 
 def test_a_job_that_does_not_run_has_no_end() -> None:

@@ -46,6 +46,12 @@ def test_a_program_that_prints_a_hundred_megabytes_ends_and_leaves_ten(tmp_path:
     assert LogReader(tmp_path / "job" / "log").tail(1).lines[-1].seq == -(-100_000_000 // 61)
 
 
+def test_a_program_keeps_files_where_a_function_would(tmp_path: Path) -> None:
+    run_shim(tmp_path / "job", "COMMAND", {"shell": 'echo kept > "$JUPYTER_JOBS_FILES/notes"'})
+
+    assert (tmp_path / "job" / "files" / "notes").read_text() == "kept\n"
+
+
 def test_a_work_that_is_killed_says_by_what(tmp_path: Path) -> None:
     with running_shim(
         tmp_path / "job", "COMMAND", {"shell": "echo ready; exec sleep 600"}

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from jupyter_jobs.worker.runners import Work
+from jupyter_jobs.worker.runners.tracing import traced
 
 
 def run(work: Work) -> Any:
@@ -17,4 +18,5 @@ def run(work: Work) -> Any:
     except Exception as error:
         error.add_note(f"The function could not be loaded in the job's process ({sys.executable}).")
         raise
-    return function(*args, **kwargs)
+    with traced(work):
+        return function(*args, **kwargs)

@@ -8,6 +8,7 @@ from jupyter_jobs.worker.handlers import HANDLERS, load_handlers
 from jupyter_jobs.worker.job import current_job
 from jupyter_jobs.worker.outcome import Failure
 from jupyter_jobs.worker.runners import Work
+from jupyter_jobs.worker.runners.tracing import traced
 
 
 def run(work: Work) -> Any:
@@ -17,4 +18,5 @@ def run(work: Work) -> Any:
     if handler is None:
         problems = "".join(f"; {module}: {problem}" for module, problem in failures.items())
         raise Failure("UnknownRequest", f"nobody handles {work.request!r}{problems}")
-    return handler(current_job().params)
+    with traced(work):
+        return handler(current_job().params)
