@@ -13,12 +13,27 @@ import pytest
 
 from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Repository
+from jupyter_jobs.backend.rows import now
 from jupyter_jobs.jobs.model import TRANSITIONS, Job, JobStatus
 
 
+class Clock:
+    """The present time, until a test says what time it is."""
+
+    time: str | None = None
+
+    def __call__(self) -> str:
+        return self.time or now()
+
+
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    opened = Repository(tmp_path / "jobs.sqlite")
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, clock: Clock) -> Iterator[Repository]:
+    opened = Repository(tmp_path / "jobs.sqlite", now=clock)
     yield opened
     opened.close()
 
@@ -30,8 +45,8 @@ def add(repository: Repository, id_: str, **fields: Any) -> dict[str, Any]:
     return body
 
 
-def it_is(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
-    monkeypatch.setattr("jupyter_jobs.backend.repository.now", lambda: time)
+def it_is(clock: Clock, time: str) -> None:
+    clock.time = time
 
 
 def bring_to(repository: Repository, id_: str, status: JobStatus) -> None:
@@ -267,9 +282,9 @@ def test_pages_by_tag_go_on_where_the_last_one_ended(repository: Repository) -> 
     assert end is None
 
 
-def test_pages_begin_at_a_time(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_begin_at_a_time(repository: Repository, clock: Clock) -> None:
     for id_, hour in [("a", "04"), ("b", "05"), ("c", "06")]:
-        it_is(monkeypatch, f"2026-11-23T{hour}:00:00.000Z")
+        it_is(clock, f"2026-11-23T{hour}:00:00.000Z")
         add(repository, id_, tags=["x"])
 
     assert ids(repository.page(None, None, 9, None, since="2026-11-23T07:00:00+02:00")) == [
@@ -296,15 +311,15 @@ def test_the_newest_job_of_a_group_has_the_key(repository: Repository) -> None:
 
 
 def test_what_is_usual_is_told_by_those_of_the_name_that_succeeded(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, clock: Clock
 ) -> None:
     assert repository.usual("g", "train") is None
 
     for seconds, status in [(2, "SUCCEEDED"), (4, "SUCCEEDED"), (59, "FAILED")]:
         add(repository, f"{seconds}", name="train", group="g")
-        it_is(monkeypatch, "2026-11-23T05:00:00.000Z")
+        it_is(clock, "2026-11-23T05:00:00.000Z")
         repository.update(f"{seconds}", {"status": "RUNNING"})
-        it_is(monkeypatch, f"2026-11-23T05:00:{seconds:02}.000Z")
+        it_is(clock, f"2026-11-23T05:00:{seconds:02}.000Z")
         repository.update(f"{seconds}", {"status": status})
 
     assert repository.usual("g", "train") == {"count": 2, "median": 3, "p90": 4}
@@ -312,24 +327,20 @@ def test_what_is_usual_is_told_by_those_of_the_name_that_succeeded(
     assert repository.usual("g", "clean") is None
 
 
-def test_what_is_usual_is_told_by_the_newest_fifty(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_usual_is_told_by_the_newest_fifty(repository: Repository, clock: Clock) -> None:
     for number in range(60):
         add(repository, f"{number}", name="train")
-        it_is(monkeypatch, "2026-11-23T05:00:00.000Z")
+        it_is(clock, "2026-11-23T05:00:00.000Z")
         repository.update(f"{number}", {"status": "RUNNING"})
-        it_is(monkeypatch, f"2026-11-23T05:00:{50 if number < 10 else 1:02}.000Z")
+        it_is(clock, f"2026-11-23T05:00:{50 if number < 10 else 1:02}.000Z")
         repository.update(f"{number}", {"status": "SUCCEEDED"})
         repository.usual(None, "train")  # what was asked once is not told for ever
 
     assert repository.usual(None, "train") == {"count": 50, "median": 1, "p90": 1}
 
 
-def test_a_failed_run_makes_a_job_wait_for_another(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    it_is(monkeypatch, "2026-11-23T05:00:00.000Z")
+def test_a_failed_run_makes_a_job_wait_for_another(repository: Repository, clock: Clock) -> None:
+    it_is(clock, "2026-11-23T05:00:00.000Z")
     add(repository, "a")
     repository.set_process("a", 123, 456)
     repository.set_metrics("a", '{"loss": {}}')
@@ -409,19 +420,19 @@ def test_what_was_refused_is_not_told(repository: Repository) -> None:
     assert told == []
 
 
-def end(repository: Repository, monkeypatch: pytest.MonkeyPatch, *ids: str) -> None:
+def end(repository: Repository, clock: Clock, *ids: str) -> None:
     """End jobs at one o'clock, two o'clock, …"""
     for hour, id_ in enumerate(ids, start=1):
-        it_is(monkeypatch, f"2026-11-23T{hour:02}:00:00.000Z")
+        it_is(clock, f"2026-11-23T{hour:02}:00:00.000Z")
         repository.update(id_, {"status": "FAILED"})
 
 
 def test_what_ended_can_be_pruned_first_what_ended_first(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, clock: Clock
 ) -> None:
     for id_ in ("live", "a", "b", "c"):
         add(repository, id_, group="g" if id_ == "c" else None)
-    end(repository, monkeypatch, "b", "a", "c")
+    end(repository, clock, "b", "a", "c")
 
     assert repository.prunable(None) == ["b", "a", "c"]
     assert repository.prunable("2026-11-23T04:00:00+02:00") == ["b"]
@@ -430,14 +441,14 @@ def test_what_ended_can_be_pruned_first_what_ended_first(
 
 
 def test_what_live_jobs_wait_for_is_kept_with_its_retries(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, clock: Clock
 ) -> None:
     add(repository, "a")
     add(repository, "other")
-    end(repository, monkeypatch, "a", "other")
+    end(repository, clock, "a", "other")
     add(repository, "again", retryOf="a")
     add(repository, "waits", after=["a"])
-    end(repository, monkeypatch, "again")
+    end(repository, clock, "again")
 
     assert repository.prunable(None, limit=1) == ["other"]
     assert repository.prunable(None) == ["other"]
