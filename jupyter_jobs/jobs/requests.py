@@ -52,6 +52,7 @@ class Submission:
         group: Whose panel shows it.
         batch: What the jobs of one `map` have in common.
         runs_here: Whether the backend runs work on this machine; else only named requests can be sent.
+        trace: Is called with the fields of each input, and returns what its payload carries for tracing.
 
     Raises:
         InvalidJob: The request or an option cannot be.
@@ -67,7 +68,9 @@ class Submission:
         group: str | None = None,
         batch: str | None = None,
         runs_here: bool = True,
+        trace: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = lambda _: None,
     ) -> None:
+        self._trace = trace
         self._checked = check(options)
         self._kind = kind_of(self._placed(request))
         self._given = {name for name, value in options.items() if value is not DEFAULTS.get(name)}
@@ -113,6 +116,8 @@ class Submission:
             payload["fingerprint"] = self._fingerprint(work, fields["params"])
             if fields["key"] == AUTO:
                 fields["key"] = work_key(fields["name"], payload["fingerprint"])
+        if (trace := self._trace(fields)) is not None:
+            payload["trace"] = trace
         fields["payload"] = json_text(payload, "payload", PAYLOAD_LIMIT)
         if not self._runs_here:  # a schema of somebody else's may know neither
             del fields["kind"], fields["payload"]

@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_jobs.errors import InvalidCall, JobNotFound, JobsError, JobsRefused
 from jupyter_jobs.jobs import bulk, calls
 from jupyter_jobs.jobs.calls import Body, Call
+from jupyter_jobs.jobs.embedded import data_folder
 from jupyter_jobs.jobs.finding import EVERYWHERE, Filters, wanted
 from jupyter_jobs.jobs.following import Following
 from jupyter_jobs.jobs.handle import JobHandle
@@ -21,6 +22,7 @@ from jupyter_jobs.jobs.options import AUTO, Options, split
 from jupyter_jobs.jobs.origin import origin
 from jupyter_jobs.jobs.reader import Reader
 from jupyter_jobs.jobs.requests import Submission, numbered
+from jupyter_jobs.jobs.tracing import Submits, Traces
 
 __all__ = ["Submitting"]
 
@@ -33,6 +35,8 @@ class Submitting(Following):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._attached: dict[str, Body] = {}
+        is_embedded = self.target.revive is not None
+        self._traces = Traces(self.store, data_folder if is_embedded else None)
 
     @property
     def attached(self) -> Mapping[str, Body]:
@@ -70,8 +74,12 @@ class Submitting(Following):
     ) -> Generator[Call[Any], Any, JobHandle[Any]]:
         """Submit one job; `keywords` are options and the function's own."""
         options, kwargs = split(keywords)
-        asked = self.prepare(request, args, kwargs, **options)
-        return self._taken(asked, (yield calls.submit(asked)))
+        self.check_open()
+        with self._traces.submits() as spans:
+            asked = self._submission(request, options, origin(), spans=spans).input(args, kwargs)
+            told = yield calls.submit(asked)
+            spans.answered(asked, told)
+            return self._taken(asked, told)
 
     def mapping(
         self,
@@ -84,10 +92,12 @@ class Submitting(Following):
         _check_map(function, iterables, options)
         if isinstance(function, str):
             each = [(function, Options(**{**options, "params": value})) for value in iterables[0]]
-            return (yield from self._many(self._inputs(each)))
-        submission = self._submission(function, options, origin(), str(uuid.uuid4()))
-        asked = submission.inputs((args, {}) for args in zip(*iterables, strict=False))
-        return (yield from self._many(asked))
+            return (yield from self._each(each))
+        with self._traces.submits() as spans:
+            batch = str(uuid.uuid4())
+            submission = self._submission(function, options, origin(), batch, spans)
+            asked = submission.inputs((args, {}) for args in zip(*iterables, strict=False))
+            return (yield from self._many(asked, spans))
 
     def submitting_all(
         self, requests: Iterable[Request], options: Options
@@ -96,7 +106,7 @@ class Submitting(Following):
         self.check_open()
         _check_options_of_many(options)
         each = [(request, options) for request in _several(requests)]
-        return (yield from self._many(self._inputs(each)))
+        return (yield from self._each(each))
 
     def finding(self, filters: Filters) -> Generator[Call[Any], Any, JobList[Any]]:
         """Ask for jobs, newest first."""
@@ -106,13 +116,17 @@ class Submitting(Following):
         bodies = yield from calls.found(None if group == EVERYWHERE else group, what)
         return JobList(self.adopt(body) for body in bodies)
 
-    def _inputs(self, each: Iterable[tuple[Request, Options]]) -> list[Body]:
+    def _each(
+        self, each: Iterable[tuple[Request, Options]]
+    ) -> Generator[Call[Any], Any, JobList[Any]]:
         submitted_from, batch = origin(), str(uuid.uuid4())
-        with numbered() as number:
-            return [
-                self._submission(request, options, submitted_from, batch).input()
-                for request, options in number(each)
-            ]
+        with self._traces.submits() as spans:
+            with numbered() as number:
+                asked = [
+                    self._submission(request, options, submitted_from, batch, spans).input()
+                    for request, options in number(each)
+                ]
+            return (yield from self._many(asked, spans))
 
     def _submission(
         self,
@@ -120,6 +134,7 @@ class Submitting(Following):
         options: Options,
         submitted_from: str | None,
         batch: str | None = None,
+        spans: Submits | None = None,
     ) -> Submission:
         return Submission(
             request,
@@ -128,15 +143,19 @@ class Submitting(Following):
             group=self.group,
             batch=batch,
             runs_here=self.target.endpoint.is_loopback and self.target.profile.runs_work,
+            **({} if spans is None else {"trace": spans.begin}),
         )
 
-    def _many(self, asked: Sequence[Body]) -> Generator[Call[Any], Any, JobList[Any]]:
+    def _many(
+        self, asked: Sequence[Body], spans: Submits
+    ) -> Generator[Call[Any], Any, JobList[Any]]:
         outcomes = yield from bulk.submit_many(
             asked, self.target.profile, is_here=self.target.endpoint.is_loopback
         )
         refused: dict[int, JobsError] = {}
         jobs = []
         for n, (body, outcome) in enumerate(zip(asked, outcomes, strict=True)):
+            spans.answered(body, outcome)
             if isinstance(outcome, JobsError):
                 refused[n] = outcome
             else:
