@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Unpack
+from weakref import WeakSet
 
 from jupyter_jobs._loop import Tasks, call_soon
 from jupyter_jobs.appsync.auth import Auth
@@ -24,7 +25,7 @@ from jupyter_jobs.jobs.reconciler import Reconciled, Reconciler
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.jobs.target import Target
 
-__all__ = ["Following"]
+__all__ = ["Following", "open_clients"]
 
 
 class Following:
@@ -68,6 +69,7 @@ class Following:
         self.api.on_submitted = self._submitted
         self.reconciler = Reconciler(self.store, group, target.profile)
         self._unobserve.append(self.store.observe(self._job_changed))
+        _all.add(self)
 
     def start(self) -> None:
         """Begin to follow the group. On the loop's thread."""
@@ -236,6 +238,14 @@ class Following:
     def _changed(self) -> None:
         for callback in self._watchers:
             callback()
+
+
+_all: WeakSet[Following] = WeakSet()
+
+
+def open_clients() -> list[Following]:
+    """Return the clients of this process that are not closed, those of monitors too. From any thread."""
+    return [client for client in list(_all) if not client.closed]
 
 
 class _Uptime:

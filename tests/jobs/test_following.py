@@ -26,6 +26,7 @@ from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.callbacks import Metric
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.config import JobConfig
+from jupyter_jobs.jobs.following import open_clients
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.jobs.store import JobStore
@@ -370,6 +371,15 @@ async def test_nothing_is_left_after_the_close(seed: SeedBackend) -> None:
     assert any(task.get_name() == "jupyter-jobs feed" for task in mine)
     assert [t.get_name() for t in asyncio.all_tasks() - before if "jupyter" in t.get_name()] == []
     assert [t.get_name() for t in asyncio.all_tasks() - before if "appsync" in t.get_name()] == []
+
+
+async def test_the_clients_of_a_process_are_known_until_they_are_closed(seed: SeedBackend) -> None:
+    client = JobClient(seed.target)
+    before = client in open_clients()
+    await client.aclose()
+
+    assert before
+    assert client not in open_clients()
 
 
 async def test_settings_come_by_name(external_backend: RunningBackend) -> None:
