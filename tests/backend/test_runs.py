@@ -58,7 +58,7 @@ def test_nothing_of_a_run_is_left_for_the_next(tmp_path: Path) -> None:
     finish(tmp_path, "exit 3")
     for name in ("work.json", "result.pickle", "error.pickle"):
         (tmp_path / name).touch()
-    (tmp_path / "files").mkdir()
+    (tmp_path / "files").mkdir(exist_ok=True)
     before = {path.name for path in tmp_path.iterdir()}
 
     prepare(tmp_path, WORK, None)
