@@ -10,6 +10,7 @@
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parse } from "acorn";
 import { transform } from "esbuild";
 import { minify } from "terser";
 
@@ -36,7 +37,7 @@ export async function shorten(folder, sources, keepsClasses = false) {
     mangle: { properties: { regex: await ownNames(code, sources), reserved: ["on"] } },
   });
   const regex = anyOf([...SHARED, ...attributes(await readFile(join(sources, "dom.ts"), "utf8"))]);
-  const { code: short } = await minify(own, {
+  const { code: short } = await minify(pooled(own), {
     module: true,
     compress: false,
     mangle: { properties: { regex, builtins: true, reserved: ["on"] } },
@@ -62,7 +63,7 @@ const SHARED = [
     "heads",
   ],
   ...["isTrying", "items", "level", "open", "outline", "part", "path", "phase", "pulse", "query"],
-  ...["start", "store", "token", "trouble", "view", "weight"],
+  ...["start", "store", "token", "view", "weight"],
 ];
 
 // A function at the left edge of what esbuild writes when it has room, and its body.
@@ -77,6 +78,34 @@ function arrows(code, edge = "") {
     return "";
   });
   return constants.join("") + rest;
+}
+
+/** Strings that are said often, and `null`, as constants. Names of classes get short by themselves. */
+function pooled(code) {
+  const places = new Map();
+  const look = (node, parent, field) => {
+    if (Array.isArray(node)) return node.forEach((each) => look(each, parent, field));
+    if (!node?.type) return;
+    const isValue = !(parent?.type === "Property" && field === "key" && !parent.computed);
+    const isTypeof = parent?.left?.operator === "typeof" || parent?.right?.operator === "typeof";
+    if (node.type === "Literal" && isValue && !isTypeof && /^(null|"(?!jj-).*")$/.test(node.raw))
+      places.set(node.raw, [...(places.get(node.raw) ?? []), node.start]);
+    for (const [name, kid] of Object.entries(node)) look(kid, node, name);
+  };
+  look(parse(code, { ecmaVersion: "latest", sourceType: "module" }));
+  const short = 2; // a name, as it will be
+  const often = [...places]
+    .filter(([raw, { length }]) => length * (raw.length - short) > raw.length + short + ",=".length)
+    .sort(([a, { length: m }], [b, { length: n }]) => n * b.length - m * a.length);
+  const names = new Map(often.map(([raw], index) => [raw, `POOLED_${index}`]));
+  const found = often.flatMap(([raw, starts]) => starts.map((start) => [start, raw]));
+  let [rest, from] = ["", 0];
+  for (const [start, raw] of found.sort(([a], [b]) => a - b)) {
+    rest += `${code.slice(from, start)} ${names.get(raw)} `;
+    from = start + raw.length;
+  }
+  const constants = [...names].map(([raw, name]) => `${name}=${raw}`);
+  return `const ${constants};${rest}${code.slice(from)}`;
 }
 
 const BLOCK = /\b(?:interface|class) [^{]*\{\n([^]*?)^\}|[:&] (\{\n[^]*?\n {2,}\})/gm;
@@ -130,8 +159,13 @@ function classNames(text) {
     (a, b) => counts.get(b) - counts.get(a) || (a < b ? -1 : 1),
   );
   // A variable of the panel is inherited by the panel alone: it needs no prefix.
-  const short = new Map(
-    names.map((name, index) => [name, `${name[0] === "-" ? "--" : "j"}${index.toString(36)}`]),
-  );
+  const numbered = (isVariable, prefixOf) =>
+    names
+      .filter((name) => name.startsWith("--") === isVariable)
+      .map((name, index) => [name, prefixOf(index) + (index % 36).toString(36)]);
+  const short = new Map([
+    ...numbered(true, (index) => `--${index < 36 ? "" : "j"}`),
+    ...numbered(false, (index) => "jqzx"[Math.floor(index / 36)]),
+  ]);
   return (part) => part.replace(CLASS, (name) => short.get(name) + (name.endsWith("-") ? "-" : ""));
 }

@@ -258,11 +258,13 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   role: "role",
   tabIndex: "tabindex",
   "aria-label": "aria-label",
+  "aria-hidden": "aria-hidden",
+  "aria-pressed": "aria-pressed",
 };
 
 function setProp(node: Live, name: string, value: any, before: any): void {
   const attribute = ATTRIBUTES[name] ?? name;
-  const isWord = name[4] === "-"; // aria-, data-: "false" is said
+  const isWord = attribute[4] === "-"; // aria-, data-: "false" is said
   if (name === "children") return;
   if (name === "value") node[name] = value ?? "";
   else if (typeof (value ?? before) === "object") setStyle(node.style, value, before);
