@@ -5,7 +5,7 @@
 
 import { decode } from "./src/wire.ts";
 import { isFailure, isLive, label } from "./src/format.ts";
-import type { Details, FromKernel, LogLine, Row, RowPatch, ToKernel } from "./src/types.ts";
+import type { Details, FromKernel, LogLine, NewJob, Row, RowPatch, ToKernel } from "./src/types.ts";
 import { encode } from "./tests/encode.ts";
 import { FakeModel, type Recorded } from "./tests/fake_model.ts";
 
@@ -101,9 +101,11 @@ export class DemoKernel {
     }
   }
 
-  #answer({ action, jobs }: Act): unknown {
+  #answer({ action, jobs, job }: Act): unknown {
     const rows = jobs.flatMap((id) => this.#rows.get(id) ?? []);
     const [row] = rows;
+    if (action === "submit") return this.#submit(job);
+    if (action === "again") return this.#submit({ ...job, request: row?.name ?? "" });
     if (action === "cancel") return this.#cancel(rows);
     if (action === "retry") return this.#retry(rows);
     if (action === "reconnect") return {};
@@ -112,6 +114,18 @@ export class DemoKernel {
     return {
       code: `# ${label(row)}, to be run here\nwork = monitor.job("${row.id}").call()\nwork()`,
     };
+  }
+
+  #submit(job: Partial<NewJob> = {}): unknown {
+    const { request = "", priority = "MEDIUM" } = job;
+    const [like] = this.rows();
+    if (request === "Clean dat" || !like)
+      throw new Error(`No handler is called '${request}'. Known: Clean data, Process data.`);
+    const id = `${like.id}-n${(this.#retries += 1)}`;
+    const blank = Object.fromEntries(Object.keys(like).map((field) => [field, null])) as unknown;
+    const given = { id, name: request, request, priority, status: "QUEUED" as const };
+    this.change({}, [{ ...(blank as Row), ...given, createdAt: this.now }]);
+    return { id };
   }
 
   #cancel(rows: readonly Row[]): unknown {
@@ -193,13 +207,23 @@ function madeUp(row: Row): Details {
   const [type = "", message = ""] = (row.error ?? "").split(/: (.*)/s);
   const [, argument = "raw/2026-11-22.csv"] = /'(.+?)'/.exec(row.error ?? "") ?? [];
   const call = `${(row.request ?? "work").split(/[ (#]/)[0]}(${JSON.stringify(argument)}, strict=True)`;
+  const term = row.kind === "FUNCTION" ? "called as" : "request";
+  const moments = [
+    ["submitted", row.createdAt],
+    ["started", row.startedAt],
+    ["ended", row.finishedAt],
+  ] as const;
   return {
-    request: row.kind === "FUNCTION" ? call : row.request,
-    kind: row.kind,
-    priority: row.priority,
-    group: null,
-    params: null,
-    result: row.status === "SUCCEEDED" ? `{"rows": 1204511, "dropped": 14}` : null,
+    pairs: [
+      ...moments.flatMap(([name, at]) => (at === null ? [] : [[name, at] as const])),
+      ["from", "train.ipynb, cell 5"],
+      [term, { code: row.kind === "FUNCTION" ? call : (row.request ?? "work") }],
+      ...(row.status === "SUCCEEDED"
+        ? [["result", { code: `{"rows": 1204511, "dropped": 14}` }] as const]
+        : []),
+      ["id", { code: row.id }],
+    ],
+    charts: row.metric ? [row.metric] : [],
     error: isFailure(row.status)
       ? {
           type,
@@ -208,13 +232,7 @@ function madeUp(row: Row): Details {
         }
       : null,
     log: lines.map((line) => line.text),
-    tags: row.tags,
-    submittedFrom: "train.ipynb, cell 5",
-    attempt: row.attempt,
     attempts: [],
-    createdAt: row.createdAt,
-    startedAt: row.startedAt,
-    finishedAt: row.finishedAt,
     version: 4,
   };
 }

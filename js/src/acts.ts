@@ -1,7 +1,7 @@
 /** What becomes of a click: shown at once, and until the job shows it by itself. */
 
 import type { JobStore } from "./store.ts";
-import type { Verb, Verdicts } from "./types.ts";
+import type { Deed, Verdicts } from "./types.ts";
 import type { ActState, UiState } from "./ui_state.ts";
 
 /** How long a click is shown after its answer, unless the job shows it before. */
@@ -9,14 +9,14 @@ export const SHOWN_MS = 5_000;
 
 interface Kernel {
   store: JobStore;
-  request(verb: Verb, ids: readonly string[], onWaiting: () => void): Promise<unknown>;
+  request(verb: Deed, ids: readonly string[], onWaiting: () => void): Promise<unknown>;
 }
 
-/** Cancel or retry jobs, except those that are being acted on already. */
+/** Cancel jobs, retry them, or run them again, except those that are being acted on already. */
 export function act(
   { store, request }: Kernel,
   ui: UiState,
-  verb: Verb,
+  verb: Deed,
   ids: readonly string[],
 ): void {
   const { acts } = ui.now;

@@ -17,7 +17,16 @@ import { Changes } from "./changes.ts";
 import { followingOf, type Following } from "./following.ts";
 import type { Kernel } from "./presence.ts";
 import { storeOf, type JobStore } from "./store.ts";
-import type { Ability, Action, Connection, FromKernel, Summary, ToKernel, Verb } from "./types.ts";
+import type {
+  Ability,
+  Action,
+  Connection,
+  Deed,
+  FromKernel,
+  NewJob,
+  Summary,
+  ToKernel,
+} from "./types.ts";
 import type { UiState } from "./ui_state.ts";
 import { decode } from "./wire.ts";
 
@@ -67,6 +76,8 @@ export interface Bridge {
   readonly kernel: Kernel;
   readonly connection: Connection;
   readonly backend: string;
+  /** What can be submitted, as far as it is known. */
+  readonly requests: readonly string[];
   /** How many actions wait for a kernel that is busy. */
   readonly waiting: number;
   /** The last moment for which the panel is known to be right, on the kernel's clock; null or 0 before there was one. */
@@ -80,10 +91,16 @@ export interface Bridge {
   /**
    * Ask the kernel to do something; rejects with the sentence it refuses with. Waits as long as the kernel is busy.
    * @param onWaiting Called once when the answer is late.
+   * @param job What is to be submitted.
    */
-  request(action: Action, jobs?: readonly string[], onWaiting?: () => void): Promise<unknown>;
-  /** Cancel or retry jobs, and show in `ui` at once, and until each job shows it, what becomes of it. */
-  act(ui: UiState, verb: Verb, ids: readonly string[]): void;
+  request(
+    action: Action,
+    jobs?: readonly string[],
+    onWaiting?: () => void,
+    job?: NewJob,
+  ): Promise<unknown>;
+  /** Cancel jobs, retry them, or run them again, and show in `ui` at once, and until each job shows it, what becomes of it. */
+  act(ui: UiState, verb: Deed, ids: readonly string[]): void;
   follow: Following["follow"];
 }
 
@@ -112,6 +129,7 @@ export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
     kernel: "waiting",
     connection: UNKNOWN,
     backend: "",
+    requests: [],
     get waiting() {
       return [...pending.values()].filter(({ waits }) => waits).length;
     },
@@ -138,10 +156,10 @@ export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
       };
     },
     can: (ability) => bridge.kernel === "live" && actions.includes(ability),
-    request: (action, jobs = [], onWaiting) =>
+    request: (action, jobs = [], onWaiting, job) =>
       new Promise((resolve, reject) => {
         const actionId = (lastAction += 1);
-        const message: Said = { type: "action", action, actionId, jobs };
+        const message: Said = { type: "action", action, actionId, jobs, job };
         const timer = setTimeout(() => {
           mine.waits = action !== "details"; // for those nobody clicked
           onWaiting?.();
@@ -165,6 +183,7 @@ export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
         actions = message.actions;
         bridge.connection = message.connection;
         bridge.backend = message.backend;
+        bridge.requests = message.requests ?? [];
         store.replace(decode(message.rows), message);
         resume();
         break;

@@ -5,7 +5,7 @@ import type { Counts, Row, Status } from "./types.ts";
 
 export interface Group {
   key: string;
-  kind: "name" | "tag" | "failure";
+  kind: "name" | "tag" | "failure" | "batch";
   title: string;
   total: number;
   counts: Readonly<Counts>;
@@ -44,6 +44,8 @@ export interface Bucket {
   done: number;
   group: Group | null;
   header: 0 | 1;
+  /** Whether its jobs are hidden. */
+  fold: boolean;
   /** How many items, from the front, stand elsewhere. */
   skip: number;
   /** The first line, and how many there are. */
@@ -87,7 +89,7 @@ export function bucketOf(kind: Bucket["kind"], title: string, key: string): Buck
   const alone: Bucket[] = [];
   const bucket: Bucket = {
     ...{ key, kind, title, alone, items: [], incoming: [], counts: {}, done: 0, group: null },
-    ...{ header: 0, skip: 0, start: 0, lines: 0 },
+    ...{ header: 0, fold: false, skip: 0, start: 0, lines: 0 },
   };
   alone.push(bucket);
   return bucket;
@@ -108,7 +110,7 @@ export function merge({ items, incoming }: Bucket, compare: Compare): void {
 
 /** What the header tells. */
 export function groupOf(bucket: Bucket): Group {
-  const { key, kind, title, items, counts, done } = bucket;
+  const { key, kind, title, items, counts, done, fold } = bucket;
   const total = items.length;
   const live = sumOf(counts, isLive);
   return {
@@ -117,7 +119,7 @@ export function groupOf(bucket: Bucket): Group {
     title,
     total,
     counts: Object.fromEntries(Object.entries(counts).filter(([, n]) => n)),
-    fold: bucket.lines === 1,
+    fold,
     ids: () => items.map(idOf),
     get example() {
       return newest(items).row;

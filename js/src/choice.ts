@@ -20,7 +20,7 @@ export interface Choice {
   sort: Sort | null;
   /** null: by name where the list would be long, else not. */
   groupBy: "none" | "name" | "tag" | null;
-  /** The keys of the groups whose jobs are shown. */
+  /** The keys of the groups that are not as they are at first: unfolded, or of a small batch folded. */
   unfolded: ReadonlySet<string>;
 }
 

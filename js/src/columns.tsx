@@ -4,18 +4,18 @@ import type { SortKey } from "./choice.ts";
 import { Fragment, h, memo, type JSX } from "./dom.ts";
 import * as format from "./format.ts";
 import { StateIcon, STATES } from "./states.tsx";
-import type { Row } from "./types.ts";
+import type { Chart, Row } from "./types.ts";
 import type { ActState } from "./ui_state.ts";
 
 export interface CellProps {
   row: Row;
   /** What to call it, in one line. */
   what: string;
-  /** The kernel's clock, to the second; 0 for a job that is over. */
+  /** The kernel's clock, to the second; 0 for a job in which nothing counts. */
   now: number;
   /** Whether the row may be old: nothing is estimated from it. */
   frozen: boolean;
-  /** What became of a click on Cancel or Retry. */
+  /** What became of a click. */
   act: ActState | undefined;
 }
 
@@ -59,68 +59,83 @@ const Name = memo(({ attempt, tags, what }: Pick<Row, "attempt" | "tags"> & { wh
   );
 });
 
-const DONE = { cancel: "cancelled", retry: "retried" };
-const DOING = { cancel: "cancelling", retry: "retrying" };
+const DONE = { cancel: "cancelled", retry: "retried", again: "run again" };
+const DOING = { cancel: "cancelling", retry: "retrying", again: "submitting" };
 
 /** What became of a click: on one job, or on `count` of them. */
 export function actWords(act: ActState, count = 1): string {
   const { verb, phase } = act;
   const many = count > 1 ? `${format.grouped(count)} ` : "";
   if (phase === "refused") return `${many}not ${DONE[verb]}: ${act.why}`;
-  return many + (phase === "sent" ? `${DOING[verb]}…` : `waiting to ${verb}: kernel is busy`);
+  const to = verb === "again" ? "run" : verb;
+  return many + (phase === "sent" ? `${DOING[verb]}…` : `waiting to ${to}: kernel is busy`);
 }
 
 function WorkCell(props: CellProps): JSX.Element {
-  const { row, act } = props;
-  const { status, priority } = row;
+  const { row, act, now, what } = props;
+  const { status, priority, metric, slow, attached, createdAt } = row;
   const { word, verb } = STATES[status];
   // A state that the verb does not fit has come since: it is the better answer.
-  if (act && act.verb === verb)
-    return <Words text={actWords(act)} trouble={act.phase === "refused"} />;
-  const message = format.oneLine(row.message ?? "");
-  if (status === "RUNNING") return <Progress {...props} message={message} />;
+  if (act && (act.verb === verb || act.verb === "again"))
+    return <Words text={actWords(act)} tone={act.phase === "refused" ? TROUBLE : ""} />;
+  const runs = status === "RUNNING";
+  const part = runs ? format.fraction(row) : null;
+  const counted = (runs && format.steps(row)) || "";
   const fails = format.isFailure(status);
-  const more = (fails && format.oneLine(row.error ?? "")) || message;
-  const urgent = status === "QUEUED" && priority === "HIGH" ? "high priority" : "";
-  // An error says by itself that the job failed.
+  const isSlow = slow && now >= slow[0];
+  const more = format.oneLine((fails && row.error) || row.message || "");
+  const says = [
+    attached && `already submitted ${format.roughly(now - (createdAt ?? now))} ago`,
+    isSlow && `slow: ${slow[1]}`,
+    // A bar says by itself that the job runs, an error that it failed.
+    part === null && !((runs || status === "FAILED") && more) && word,
+    status === "QUEUED" && priority === "HIGH" && "high priority",
+    more,
+    part === null && counted,
+  ];
   return (
-    <Words text={join(status === "FAILED" && more ? "" : word, urgent, more)} trouble={fails} />
+    <>
+      {part !== null && (
+        <Bar {...{ part, counted, what }} spoken={[counted.replace("/", " of "), timeLeft(props)]}>
+          <span
+            class="jj-fill"
+            style={{ transform: `translateX(${(part * 100 - 100).toFixed(1)}%)` }}
+          />
+        </Bar>
+      )}
+      {metric && <Spark chart={metric} />}
+      <Words
+        text={says.filter(Boolean).join(" · ")}
+        tone={fails ? TROUBLE : isSlow ? "jj-slow" : ""}
+      />
+    </>
   );
 }
 
-const join = (...parts: string[]): string => parts.filter(Boolean).join(" · ");
+const TROUBLE = "jj-trouble";
 
-export function Words({ text, trouble }: { text: string; trouble?: boolean }): JSX.Element {
+export function Words({ text, tone = "" }: { text: string; tone?: string }): JSX.Element {
   return (
-    <span class={trouble ? "jj-words jj-trouble" : "jj-words"} title={text}>
+    <span class={`jj-words ${tone}`} title={text}>
       {text}
     </span>
   );
 }
 
-/** What a running job may still need; "" where that would be a guess. */
-function timeLeft({ row, now, frozen }: CellProps): string {
-  const left = frozen ? null : format.remaining(row, now);
-  return left === null ? "" : `${format.roughly(left)} left`;
-}
+/** A number as a line, with its last value. */
+export const Spark = memo(({ chart: [label, points] }: { chart: Chart }): JSX.Element => (
+  <span class="jj-metric" title={label}>
+    <svg class="jj-spark" viewBox="0 0 48 14" aria-hidden="true">
+      <polyline points={points} />
+    </svg>
+    <span class="jj-label">{label}</span>
+  </span>
+));
 
-function Progress(props: CellProps & { message: string }): JSX.Element {
-  const { row, message } = props;
-  const part = format.fraction(row);
-  const counted = format.steps(row) ?? "";
-  if (part === null) return <Words text={join(message || "running", counted)} />;
-  const spoken = [counted.replace("/", " of "), timeLeft(props).replace("~", "about ")];
-  return (
-    <>
-      <Bar {...{ part, counted, spoken }} what={props.what}>
-        <span
-          class="jj-fill"
-          style={{ transform: `translateX(${(part * 100 - 100).toFixed(1)}%)` }}
-        />
-      </Bar>
-      <Words text={message} />
-    </>
-  );
+/** What a running job still needs; "" where that is not known, or may be old. */
+function timeLeft({ row: { status, endsAt }, now, frozen }: CellProps): string {
+  const left = status === "RUNNING" && !frozen ? (endsAt ?? now) - now : 0;
+  return left > 0 ? `${format.roughly(left)} left` : "";
 }
 
 /** How far something is, as a bar and in numbers. */

@@ -71,20 +71,11 @@ export function elapsed(row: Row, now: number): number | null {
   return from === null || to === null ? null : Math.max(0, to - from);
 }
 
-/** The time a running job still needs at its pace so far, or null while that would be a guess. */
-export function remaining(row: Row, now: number): number | null {
-  const part = fraction(row);
-  const so_far = elapsed(row, now);
-  if (row.status !== "RUNNING" || part === null || so_far === null) return null;
-  if (part < 0.03 || part >= 1 || so_far < 5000) return null;
-  return (so_far * (1 - part)) / part;
-}
-
-/** An estimate, no finer than it can be trusted: `~45s`, `~2m`, `~1h10m`. */
+/** A span that is not known exactly, no finer than it can be trusted: `45s`, `2m`, `1h10m`. */
 export function roughly(ms: number): string {
-  if (ms < 55_000) return `~${Math.max(5, Math.ceil(ms / 5000) * 5)}s`;
+  if (ms < 55_000) return `${Math.max(5, Math.ceil(ms / 5000) * 5)}s`;
   const minutes = Math.round(ms / 60_000);
-  return `~${minutes < 60 ? `${minutes}m` : duration(Math.floor(minutes / 10) * 600_000)}`;
+  return minutes < 60 ? `${minutes}m` : duration(Math.floor(minutes / 10) * 600_000);
 }
 
 /** A moment on the reader's clock: `14:05:10`, with the date when it is not today's. */
@@ -116,3 +107,29 @@ const NOT_PLAIN = /[^ -~]|^ |  | $/;
 /** The same on one line, for a row. */
 export const oneLine = (text: string): string =>
   NOT_PLAIN.test(text) ? plainText(text).replace(/\s+/g, " ").trim() : text;
+
+/** Where a text stops being a JSON object, as `line 2: …`; "" for one, and for nothing. */
+export function objectTrouble(text: string): string {
+  if (!text.trim() || (text.trim()[0] === "{" && isJson(text))) return "";
+  const lines = text.split("\n");
+  const wrong = lines.findIndex((_, at) => !beginsObject(lines.slice(0, at + 1).join("\n")));
+  return `line ${wrong < 0 ? lines.length : wrong + 1}: this is no JSON object`;
+}
+
+/** Whether whole lines may go on as an object: they are JSON when all that is open is closed. */
+function beginsObject(text: string): boolean {
+  let closing = "";
+  for (const [mark] of text.replace(/"(\\.|[^"\\])*"/g, "").matchAll(/[{}[\]]/g))
+    closing = mark === "{" ? `}${closing}` : mark === "[" ? `]${closing}` : closing.slice(1);
+  const shut = text.replace(/,\s*$/, "").replace(/:\s*$/, ":0") + closing;
+  return !text.trim() || (text.trim()[0] === "{" && isJson(shut));
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

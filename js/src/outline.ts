@@ -35,6 +35,8 @@ export type { Group };
 
 /** Above so many jobs the automatic choice is to group them by name. */
 export const MANY = 200;
+/** A batch of more jobs than these is folded at first. */
+const FEW = 20;
 
 /**
  * A line of the list. `key` is unique and stays: a group's key, or a job's id; where a job stands in further groups,
@@ -75,6 +77,7 @@ const isPlacedAs = (a: Row, b: Row): boolean =>
   a.failure === b.failure &&
   a.name === b.name &&
   a.request === b.request &&
+  a.batch === b.batch &&
   a.tags === b.tags;
 
 /** What is to be done again: the folds; which jobs match; how they are sorted; all, since all jobs are new. */
@@ -197,7 +200,7 @@ export function outlineOf(store: JobStore): Outline {
   }
 
   function bucketsOf(row: Row): readonly Bucket[] {
-    const { id, status, failure, tags } = row;
+    const { id, status, failure, tags, batch } = row;
     const failed =
       choice.sort || !isFailure(status)
         ? null
@@ -209,9 +212,11 @@ export function outlineOf(store: JobStore): Outline {
     const bucket =
       mode === "tag"
         ? put(mode, "no tag", "")
-        : mode === "name"
-          ? put(mode, stem(label(row)))
-          : put("all", "");
+        : batch && !choice.groupBy && !choice.sort
+          ? put("batch", stem(label(row)), batch)
+          : mode === "name"
+            ? put(mode, stem(label(row)))
+            : put("all", choice.sort || isLive(status) ? "" : "over");
     return failed ? [failed, bucket] : bucket.alone;
   }
 
@@ -238,7 +243,10 @@ export function outlineOf(store: JobStore): Outline {
       bucket.header = kind !== "all" && items.length > 1 ? 1 : 0;
       bucket.skip = choice.sort || kind === "failure" ? 0 : sumOf(counts, isFailure);
       const jobs = items.length - bucket.skip;
-      const lines = bucket.header && !choice.unfolded.has(key) ? 1 : jobs + bucket.header;
+      // What a reader unfolds; a small batch is what he folds.
+      const isSmall = kind === "batch" && items.length <= FEW;
+      bucket.fold = bucket.header > 0 && choice.unfolded.has(key) === isSmall;
+      const lines = bucket.fold ? 1 : jobs + bucket.header;
       if (stale) bucket.group = null;
       bucket.lines = lines;
       return jobs > 0;
@@ -251,13 +259,20 @@ export function outlineOf(store: JobStore): Outline {
     }
   }
 
-  /** Failures, newest first; then groups, those with live jobs first, by title; then jobs. */
+  /**
+   * Failures, newest first; then groups, those with live jobs first, by title; then jobs. Where only batches are
+   * groups, those that are over stand below the jobs that are not.
+   */
   function compareBlocks(a: Bucket, b: Bucket): number {
-    const kindOf = ({ kind, header }: Bucket): number => (kind === "failure" ? 0 : 2 - header);
-    const isOver = ({ counts }: Bucket): number => Number(!sumOf(counts, isLive));
+    const overOf = ({ counts }: Bucket): number => Number(!sumOf(counts, isLive));
+    const kindOf = (bucket: Bucket): number =>
+      bucket.kind === "failure"
+        ? 0
+        : 2 - bucket.header + (mode === "none" ? 2 * overOf(bucket) : 0);
     const by = kindOf(a) - kindOf(b);
-    if (by || kindOf(a) !== 1) return by || compare(a.items[0] as Item, b.items[0] as Item);
-    return isOver(a) - isOver(b) || compareText(natural(a.title), natural(b.title));
+    if (by || !a.header || !b.header || a.kind === "failure")
+      return by || compare(a.items[0] as Item, b.items[0] as Item);
+    return overOf(a) - overOf(b) || compareText(natural(a.title), natural(b.title));
   }
 
   function lineAt(index: number): Line {

@@ -25,10 +25,22 @@ export interface Row {
   tags: readonly string[] | null;
   /** Which try of the same work this is; null for the first. */
   attempt: number | null;
+  metric: Chart | null;
+  /** When it will likely end; while it is queued, when it will likely start. */
+  endsAt: number | null;
+  /** From when on it is slower than usual, and what is usual: `usually 50s to 70s`. */
+  slow: readonly [from: number, usual: string] | null;
+  /** What the jobs of one `map` have in common. */
+  batch: string | null;
+  /** Whether the kernel submitted it again and was given the one that is there. */
+  attached: true | null;
   createdAt: number | null;
   startedAt: number | null;
   finishedAt: number | null;
 }
+
+/** How a number went: `loss 0.21`, and the points of a line in a box of 48 by 14. */
+export type Chart = readonly [label: string, points: string];
 
 /** Fields of a known job that changed. */
 export type RowPatch = Partial<Row>;
@@ -97,24 +109,19 @@ export interface Attempt {
   error: string | null;
 }
 
-/** What the `details` action answers. */
+/** What a fact is: a line; a moment; code to copy; or lines, some of which have something to copy. */
+export type Fact =
+  string | number | { code: string } | readonly (readonly [string, string | null])[];
+
+/** What the `details` action answers, worded by the kernel. */
 export interface Details {
-  request: string | null;
-  kind: Kind | null;
-  priority: Priority | null;
-  group: string | null;
-  params: string | null;
-  result: string | null;
+  /** Terms and what they are; what is not known is left out. */
+  pairs: readonly (readonly [term: string, fact: Fact])[];
+  charts: readonly Chart[];
   error: Partial<JobError> | null;
-  log: string[];
-  tags: readonly string[] | null;
-  submittedFrom: string | null;
-  attempt: number | null;
+  log: readonly string[];
   /** Oldest first, this one included. */
   attempts: readonly Attempt[];
-  createdAt: number | null;
-  startedAt: number | null;
-  finishedAt: number | null;
   version: number;
 }
 
@@ -132,7 +139,16 @@ export interface Verdicts {
 }
 
 export type Verb = "cancel" | "retry";
-export type Action = Verb | "details" | "repro" | "reconnect";
+/** What a click on a job asks for; `again`: as a new job, though it is there already. */
+export type Deed = Verb | "again";
+export type Action = Deed | "submit" | "details" | "repro" | "reconnect";
+/** A job to be submitted. */
+export interface NewJob {
+  request: string;
+  priority: Priority;
+  params: object | null;
+}
+
 /** What an API may be able to do: an action, or to tell a job's output. */
 export type Ability = Action | "follow";
 
@@ -148,6 +164,8 @@ export type FromKernel =
       actions: readonly Ability[];
       /** How many jobs there are; those that `rows` lacks follow in patches. */
       total: number;
+      /** What can be submitted, as far as it is known. */
+      requests?: readonly string[];
     }
   | {
       type: "patch";
@@ -166,4 +184,12 @@ export type ToKernel =
   | { type: "hello" | "alive" | "bye"; page: string }
   | { type: "resync" | "poll"; page: string; have: number }
   | { type: "follow"; page: string; job: string | null; after: number }
-  | { type: "action"; page: string; action: Action; actionId: number; jobs: readonly string[] };
+  | {
+      type: "action";
+      page: string;
+      action: Action;
+      actionId: number;
+      jobs: readonly string[];
+      /** What `submit` is about. */
+      job?: NewJob | undefined;
+    };

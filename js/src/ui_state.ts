@@ -2,11 +2,11 @@
 
 import { Changes } from "./changes.ts";
 import { ALL, type Choice } from "./choice.ts";
-import type { Verb } from "./types.ts";
+import type { Deed, Verb } from "./types.ts";
 
 /** What became of a click: sent, unanswered since the kernel is busy, or refused. */
 export type ActState =
-  { verb: Verb; phase: "sent" | "waiting" } | { verb: Verb; phase: "refused"; why: string };
+  { verb: Deed; phase: "sent" | "waiting" } | { verb: Deed; phase: "refused"; why: string };
 
 export type Tab = "details" | "log";
 
@@ -39,6 +39,8 @@ interface Remembered {
   acts: ReadonlyMap<string, ActState>;
   /** Whether the keys are explained. */
   help: boolean;
+  /** Whether a new job is being written. */
+  writing: boolean;
   /** Whether the reader wants to be told when jobs are done. */
   notify: boolean;
 }
@@ -58,6 +60,7 @@ export class UiState {
     choice: ALL,
     acts: new Map(),
     help: false,
+    writing: false,
     notify: false,
   };
 

@@ -3,7 +3,7 @@
 import type { Column, Columns, Row } from "./types.ts";
 
 const FIELDS =
-  "id name kind request status priority progress done total message error failure tags attempt createdAt startedAt finishedAt".split(
+  "id name kind request status priority progress done total message error failure tags attempt metric endsAt slow batch attached createdAt startedAt finishedAt".split(
     " ",
   ) as (keyof Row)[];
 const BLANK = Object.fromEntries(FIELDS.map((field) => [field, null]));

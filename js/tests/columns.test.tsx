@@ -45,6 +45,38 @@ describe("the words of a row", () => {
   });
 });
 
+describe("a line of long work", () => {
+  const slow = [60_000, "usually 50s to 70s"] as const;
+
+  test("says that it is slow once it is", () => {
+    const row = { slow, message: "epoch 3" };
+
+    expect(textOf("work", row, { now: 59_000 })).toBe("epoch 3");
+    expect(textOf("work", row, { now: 60_000 })).toBe("slow: usually 50s to 70s · epoch 3");
+  });
+
+  test("draws its number between the bar and the words", () => {
+    const metric = ["loss 0.21", "0,13 48,1"] as const;
+
+    expect(textOf("work", { metric, progress: 0.5, message: "epoch 3" })).toBe(
+      "50%loss 0.21epoch 3",
+    );
+    expect(textOf("work", { metric, status: "SUCCEEDED" })).toBe("loss 0.21succeeded");
+  });
+
+  test("says since when it is there when it was submitted again", () => {
+    const row = { attached: true, createdAt: 0, message: "epoch 3" } as const;
+
+    expect(textOf("work", row, { now: 120_000 })).toBe("already submitted 2m ago · epoch 3");
+  });
+
+  test("shows what came of running it again, whatever its state", () => {
+    const act = { verb: "again", phase: "refused", why: "No." } as const;
+
+    expect(textOf("work", { status: "SUCCEEDED" }, { act })).toBe("not run again: No.");
+  });
+});
+
 describe("the name", () => {
   test("has tags beside it, and which attempt this is", () => {
     const row = { name: "train", tags: ["gpu", "night"], attempt: 2 };
@@ -60,16 +92,23 @@ test.each<[ActState, number, string]>([
   [{ verb: "cancel", phase: "waiting" }, 1, "waiting to cancel: kernel is busy"],
   [{ verb: "retry", phase: "waiting" }, 37, "37 waiting to retry: kernel is busy"],
   [{ verb: "retry", phase: "refused", why: "No." }, 1, "not retried: No."],
+  [{ verb: "again", phase: "sent" }, 1, "submitting…"],
+  [{ verb: "again", phase: "waiting" }, 1, "waiting to run: kernel is busy"],
   [{ verb: "cancel", phase: "refused", why: "No." }, 2, "2 not cancelled: No."],
 ])("what came of %o for %i is said as %s", (act, count, words) => {
   expect(actWords(act, count)).toBe(words);
 });
 
 describe("the time", () => {
-  const row = { startedAt: 0, progress: 0.5, status: "RUNNING" } as const;
+  const row = { startedAt: 0, endsAt: 180_000, status: "RUNNING" } as const;
 
   test("has what is left before what is spent", () => {
-    expect(textOf("time", row, { now: 60_000 })).toBe("~1m left1m00s");
+    expect(textOf("time", row, { now: 60_000 })).toBe("2m left1m00s");
+  });
+
+  test("says nothing of an end that is past, or of a job that is over", () => {
+    expect(textOf("time", row, { now: 200_000 })).toBe("3m20s");
+    expect(textOf("time", { ...row, status: "CANCELLING" }, { now: 60_000 })).toBe("1m00s");
   });
 
   test("promises nothing from what may be old", () => {

@@ -94,29 +94,14 @@ describe("time", () => {
     expect(format.elapsed(rowOf({ status: "RUNNING", startedAt: 900 }), 100)).toBe(0);
   });
 
-  test("the rest is estimated from the pace so far", () => {
-    const row = rowOf({ status: "RUNNING", startedAt: 0, progress: 0.25 });
-
-    expect(format.remaining(row, 20_000)).toBe(60_000);
-  });
-
   test.each([
-    ["too early", { startedAt: 0, progress: 0.5 }, 4000],
-    ["too little done", { startedAt: 0, progress: 0.01 }, 60_000],
-    ["all done", { startedAt: 0, progress: 1 }, 60_000],
-    ["no progress", { startedAt: 0 }, 60_000],
-  ])("the rest is not guessed: %s", (_, told, now) => {
-    expect(format.remaining(rowOf({ status: "RUNNING", ...told }), now)).toBeNull();
-  });
-
-  test.each([
-    [1200, "~5s"],
-    [41_000, "~45s"],
-    [58_000, "~1m"],
-    [130_000, "~2m"],
-    [4_300_000, "~1h10m"],
-    [7_200_000, "~2h00m"],
-    [200_000_000, "~2d07h"],
+    [1200, "5s"],
+    [41_000, "45s"],
+    [58_000, "1m"],
+    [130_000, "2m"],
+    [4_300_000, "1h10m"],
+    [7_200_000, "2h00m"],
+    [200_000_000, "2d07h"],
   ])("%d ms are roughly %s", (ms, shown) => {
     expect(format.roughly(ms)).toBe(shown);
   });
@@ -155,4 +140,27 @@ test("a job without a name is called by its request, else by its id", () => {
   expect(format.label({ id: "a", name: "n", request: "r" })).toBe("n");
   expect(format.label({ id: "a", name: null, request: "r" })).toBe("r");
   expect(format.label({ id: "a", name: null, request: null })).toBe("a");
+});
+
+describe("a text that is to be a JSON object", () => {
+  test.each(["", " \n", "{}", '{"a": [1, {"b": null}]}', '\n{\n"a": "}",\n"b": "\\""\n}'])(
+    "%j is right",
+    (text) => {
+      expect(format.objectTrouble(text)).toBe("");
+    },
+  );
+
+  test.each([
+    ['{"a": }', 1],
+    ['{\n"a": 1,\nb: 2\n}', 3],
+    ['{\n"a": [1, 2,\n3],\n"b": tru\n}', 4],
+    ['{\n"a": 1,\n}', 3],
+    ['{\n"a":\n', 3],
+    ["{}\n}", 2],
+    ["[1, 2]", 1],
+    ['"a"', 1],
+    ["3", 1],
+  ])("%j goes wrong in line %i", (text, line) => {
+    expect(format.objectTrouble(text)).toBe(`line ${line}: this is no JSON object`);
+  });
 });

@@ -398,3 +398,71 @@ describe("whatever happens, the lines are those of a fresh start", () => {
     }
   });
 });
+
+describe("jobs of one batch", () => {
+  const of = (batch: string, count: number, more: Partial<Row> = {}): Partial<Row>[] =>
+    Array.from({ length: count }, (_, index) => ({
+      ...{ id: `${batch}${index}`, name: `clean #${index}`, batch, startedAt: 10 + index },
+      ...more,
+    }));
+  const over = (finishedAt: number): Partial<Row> => ({ status: "SUCCEEDED", finishedAt });
+
+  test("are one line under their name, with those that are not of it below", () => {
+    const [outline] = showing([running("r", { startedAt: 1 }), ...of("b", 21)]);
+
+    expect(linesOf(outline)).toEqual(["group clean 21", "r"]);
+    expect(groupOf(outline, "batch:b").fold).toBe(true);
+  });
+
+  test("are shown while they are few, until a reader folds them", () => {
+    const rows = of("b", 2);
+
+    expect(linesOf(showing(rows)[0])).toEqual(["group clean 2", "  b0", "  b1"]);
+    expect(linesOf(showing(rows, { unfolded: new Set(["batch:b"]) })[0])).toEqual([
+      "group clean 2",
+    ]);
+  });
+
+  test("stay a line of their own when there is only one", () => {
+    expect(linesOf(showing(of("b", 1))[0])).toEqual(["b0"]);
+  });
+
+  test("stand below what is not over when they are, and above what is", () => {
+    const [outline, store] = showing([
+      { id: "d", ...over(99) },
+      running("r"),
+      ...of("b", 30, over(50)),
+      ...of("c", 30),
+    ]);
+    expect(linesOf(outline)).toEqual(["group clean 30", "r", "group clean 30", "d"]);
+    expect(outline.indexOf("batch:c")).toBe(0);
+
+    store.patch({ r: over(100) });
+    outline.update();
+
+    expect(linesOf(outline)).toEqual(["group clean 30", "group clean 30", "r", "d"]);
+  });
+
+  test("are groups beside those by name when there are many jobs", () => {
+    const single = Array.from({ length: MANY + 1 }, (_, index) => running(`r${index}`));
+    const named = single.map((row) => ({ ...row, name: "train" }));
+    const [outline] = showing([...named, ...of("b", 30)]);
+
+    expect(linesOf(outline)).toEqual(["group clean 30", `group train ${MANY + 1}`]);
+  });
+
+  test.each<Partial<Choice>>([{ groupBy: "none" }, { sort: { key: "time", down: false } }])(
+    "are no group where the reader chose %o",
+    (choice) => {
+      expect(linesOf(showing(of("b", 2), choice)[0]).sort()).toEqual(["b0", "b1"]);
+    },
+  );
+
+  test("those that failed stand above, and count in their group", () => {
+    const bad = { id: "x", name: "clean #9", batch: "b", ...failed("x", 5) };
+    const [outline] = showing([...of("b", 21), bad]);
+
+    expect(linesOf(outline)).toEqual(["x", "group clean 22"]);
+    expect(groupOf(outline, "batch:b").counts).toEqual({ RUNNING: 21, FAILED: 1 });
+  });
+});

@@ -5,14 +5,16 @@ import { actWords } from "../columns.tsx";
 import { grouped } from "../format.ts";
 import type { Group } from "../outline.ts";
 import { STATES } from "../states.tsx";
-import type { Row, Status, Verb } from "../types.ts";
+import type { Ability, Row, Status, Verb } from "../types.ts";
 import type { ActState } from "../ui_state.ts";
 import { Button } from "./parts.tsx";
 import type { View } from "./view.ts";
 
 /** Whether anybody is there who can do it. */
-export const can = ({ bridge }: View, verb: Verb | null | undefined): verb is Verb =>
-  !!verb && bridge.kernel !== "silent" && bridge.can(verb);
+export const can = <Asked extends Ability>(
+  { bridge }: View,
+  verb: Asked | null | undefined,
+): verb is Asked => !!verb && bridge.kernel !== "silent" && bridge.can(verb);
 
 /** What jobs of all these states have in common that one can do about them. */
 export function verbFor(view: View, statuses: Iterable<Status>): Verb | null {

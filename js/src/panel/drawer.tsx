@@ -1,11 +1,12 @@
 import { Fragment, h, useEffect, useState, type ComponentChildren, type JSX } from "../dom.ts";
-import { clockTime, duration, elapsed, isFailure, isLive, label, plainText } from "../format.ts";
+import { Spark } from "../columns.tsx";
+import { clockTime, duration, isFailure, isLive, label, plainText } from "../format.ts";
 import { StateIcon, STATES } from "../states.tsx";
-import type { Details, Row } from "../types.ts";
+import type { Attempt as Try, Details, Fact, Row } from "../types.ts";
 import { begin, verbFor, WORDS } from "./asking.tsx";
-import { CopyButton } from "./copy.tsx";
+import { CopyButton, Snippet } from "./copy.tsx";
 import { useLog } from "./log.tsx";
-import { Button, pairs, useMeasured } from "./parts.tsx";
+import { Button, terms, useMeasured } from "./parts.tsx";
 import { Traceback } from "./traceback.tsx";
 import type { View } from "./view.ts";
 
@@ -81,7 +82,6 @@ export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
                 />
               )}
               {traceback && <CopyButton label="Copy traceback" text={() => plainText(traceback)} />}
-              <CopyButton label="Copy id" text={() => row.id} />
             </>
           )}
         </div>
@@ -91,7 +91,7 @@ export function Drawer({ row, view, isExample }: DrawerProps): JSX.Element {
           log.body
         ) : (
           <div class="jj-columns">
-            <Facts row={row} details={details} now={bridge.now()} />
+            {details && <Facts {...details} />}
             <div class="jj-outcome">
               {refused}
               {row.status === "LOST" && <p>The platform lost it: not your code.</p>}
@@ -135,38 +135,31 @@ function useDetails({ id, status }: Row, { bridge }: View): Told {
   return told.id === id ? told : {};
 }
 
-/** What is known of a job besides its outcome, as pairs; what is not known is left out. */
-function Facts(props: { row: Row; details: Details | undefined; now: number }): JSX.Element {
-  const { row, details, now } = props;
-  const { request, params, error, submittedFrom, attempts = [] } = details ?? {};
-  const code = (text: string | null | undefined): ComponentChildren =>
-    text && <code>{plainText(text)}</code>;
-  const at = (ms: number | null, more: string | null | undefined): ComponentChildren =>
-    ms !== null && [clockTime(ms, now), more && ` · ${more}`];
-  const took = elapsed(row, now);
-  const facts: Record<string, ComponentChildren> = {
-    submitted: at(row.createdAt, submittedFrom),
-    started: at(row.startedAt, ""),
-    ended: at(row.finishedAt, took === null ? "" : `took ${duration(took, true)}`),
-    attempts: attempts.length > 1 && attempts.map(Attempt),
-    [row.kind === "FUNCTION" ? "called as" : "request"]: code(request ?? row.request),
-    params: code(params),
-    tags: row.tags?.join(", "),
-    priority: row.priority !== "MEDIUM" && row.priority?.toLowerCase(),
-    "exit code": !error?.traceback && error?.exitCode,
-    signal: error?.signal,
-    id: code(row.id),
-  };
-  return <dl class="jj-facts">{pairs(Object.entries(facts))}</dl>;
+/** What is known of a job besides its outcome. */
+function Facts({ pairs = [], attempts }: Details): JSX.Element {
+  return (
+    <dl class="jj-facts">
+      {terms([
+        ...pairs.map(([term, fact]) => [term, drawn(fact)] as const),
+        ["attempts", attempts.length > 1 && attempts.map(Attempt)],
+      ])}
+    </dl>
+  );
 }
 
-function Attempt({
-  id,
-  status,
-  startedAt,
-  finishedAt,
-  error,
-}: Details["attempts"][0]): JSX.Element {
+function drawn(fact: Fact): ComponentChildren {
+  if (typeof fact === "number") return clockTime(fact, Date.now());
+  if (typeof fact === "string") return plainText(fact);
+  if ("code" in fact) return <Snippet code={plainText(fact.code)} />;
+  return fact.map(([text, path]) => (
+    <div key={text} class="jj-offer">
+      {plainText(text)}
+      {path !== null && <CopyButton label="Copy" text={() => path} />}
+    </div>
+  ));
+}
+
+function Attempt({ id, status, startedAt, finishedAt, error }: Try): JSX.Element {
   return (
     <div key={id} class="jj-attempt" title={error ?? ""}>
       <StateIcon status={status} />
@@ -178,26 +171,22 @@ function Attempt({
 }
 
 /** Why it failed, or what came of it, and its last words. */
-function Outcome({ error, result, log }: Details): JSX.Element {
+function Outcome({ error, charts = [], log }: Details): JSX.Element {
   const says = [error?.type, error?.message].filter(Boolean).join(": ");
   return (
     <>
+      {charts.map((chart, index) => (
+        <Spark key={index} chart={chart} />
+      ))}
       {says && <p class="jj-why">{plainText(says)}</p>}
       {error?.traceback && <Traceback {...error} />}
-      {result && <Lines title="Result" text={result} />}
       {log.length > 0 && (
-        <Lines title="Last lines of its log" text={log.slice(-FEW_LINES).join("\n")} />
+        <>
+          <p class="jj-muted">Last lines of its log</p>
+          <pre class="jj-code">{plainText(log.slice(-FEW_LINES).join("\n"))}</pre>
+        </>
       )}
-      {!says && !result && !log.length && <p class="jj-muted">No output yet.</p>}
-    </>
-  );
-}
-
-function Lines({ title, text }: { title: string; text: string }): JSX.Element {
-  return (
-    <>
-      <p class="jj-muted">{title}</p>
-      <pre class="jj-code">{plainText(text)}</pre>
+      {!says && !log.length && <p class="jj-muted">No output yet.</p>}
     </>
   );
 }

@@ -13,12 +13,11 @@ import { Strip } from "./strip.tsx";
 import type { View } from "./view.ts";
 
 /** Unfold a group or fold it; one of failures shows its card as well. */
-export function toggleGroup({ ui }: View, { key, kind }: Group): void {
+export function toggleGroup({ ui }: View, { key, kind, fold }: Group): void {
   const unfolded = new Set(ui.now.choice.unfolded);
-  const folds = unfolded.delete(key);
-  if (!folds) unfolded.add(key);
+  if (!unfolded.delete(key)) unfolded.add(key);
   ui.choose({ unfolded });
-  if (folds ? ui.now.open === key : kind === "failure") ui.set({ open: folds ? null : key });
+  if (fold ? kind === "failure" : ui.now.open === key) ui.set({ open: fold ? key : null });
 }
 
 export const verbsOf = (view: View, { counts }: Group): Verb[] =>
@@ -29,11 +28,10 @@ export const verbsOf = (view: View, { counts }: Group): Verb[] =>
 
 interface GroupProps extends LineProps {
   group: Group;
-  fold: boolean;
   acts: ReadonlyMap<string, ActState>;
 }
 
-/** Jobs of one name, one tag or one failure in a line. */
+/** Jobs of one name, one tag, one batch or one failure in a line. */
 export const GroupView = memo((props: GroupProps): JSX.Element => {
   const { group, view, open } = props;
   const { counts, total, finished } = group;
@@ -101,7 +99,7 @@ export const GroupView = memo((props: GroupProps): JSX.Element => {
       {...props}
       kind={isFailure ? " jj-group jj-failure" : " jj-group"}
       level={1}
-      expanded={!props.fold}
+      expanded={!group.fold}
       of={group}
       what={title}
       cells={[["state", <StateIcon status={status} alone part={group.progress} />], ...cells]}

@@ -3,8 +3,9 @@ import { clockTime, grouped, isLive, STATUSES } from "../format.ts";
 import { secondsToRetry } from "../presence.ts";
 import { StateIcon, STATES } from "../states.tsx";
 import type { Status } from "../types.ts";
+import { can } from "./asking.tsx";
 import { NotifyButton } from "./notify.tsx";
-import { Button, Chevron } from "./parts.tsx";
+import { Button, Chevron, Glyph } from "./parts.tsx";
 import type { PartProps } from "./view.ts";
 
 /** The one line that tells the truth, also when the panel is collapsed. */
@@ -17,6 +18,13 @@ export const Header = memo((props: PartProps): JSX.Element => {
       <Chips {...props} />
       {bridge.backend && <span class="jj-backend">{bridge.backend}</span>}
       <Connection {...props} />
+      {can(props.view, "submit") && (
+        <Glyph
+          title="New job"
+          path="M8 3v10M3 8h10"
+          does={() => ui.set({ writing: true, collapsed: false })}
+        />
+      )}
       <NotifyButton {...props} />
       <Chevron
         open={!collapsed}

@@ -3,7 +3,7 @@
 import { isFailure, STATUSES } from "../format.ts";
 import { rowTop } from "../order.ts";
 import type { Verb } from "../types.ts";
-import { begin, idsFor, verbOf } from "./asking.tsx";
+import { begin, can, idsFor, verbOf } from "./asking.tsx";
 import { copyText } from "./copy.tsx";
 import { toggleGroup, verbsOf } from "./group.tsx";
 import { MOST_ROWS } from "./list.tsx";
@@ -18,14 +18,14 @@ export function onKey(
   { view, outline }: Pick<PartProps, "view" | "outline">,
 ): void {
   const { ui, bridge } = view;
-  const { asking, help, open, focused, choice, rowHeight, drawerHeight } = ui.now;
+  const { asking, help, writing, open, focused, choice, rowHeight, drawerHeight } = ui.now;
   const { currentTarget: root, ctrlKey, metaKey, altKey, shiftKey } = event;
   // With these it is the notebook's: Shift+Enter runs the cell.
   if (ctrlKey || metaKey || altKey || (shiftKey && event.key.length > 1)) return;
   const key = event.key.length > 1 ? event.key : event.key.toLowerCase();
   const target = event.target as HTMLElement;
   const list = root.querySelector<HTMLElement>(".jj-list");
-  const search = root.querySelector<HTMLInputElement>("input");
+  const search = root.querySelector<HTMLInputElement>(".jj-search");
   const isField = target.matches("input, select, textarea");
   const isLine = target.dataset.key !== undefined || target === list;
   const at = focused === null ? -1 : outline.indexOf(focused);
@@ -47,7 +47,7 @@ export function onKey(
     if (group) toggleGroup(view, group);
     else if (job) ui.toggleOpen(job.key);
   };
-  const isOpen = group ? choice.unfolded.has(group.key) : job?.key === open;
+  const isOpen = group ? !group.fold : job?.key === open;
   const act = (verb: Verb): void => {
     if (job && verbOf(view, job.row) === verb) begin(view, verb, [job.id], job.key);
     if (group && verbsOf(view, group).includes(verb))
@@ -85,12 +85,14 @@ export function onKey(
       ui.choose({ statuses: new Set(there) });
     },
     a: () => showAll(view),
+    n: () => can(view, "submit") && ui.set({ writing: true }),
     "?": () => ui.set({ help: !help }),
   };
   // From what came last to what was there before; nothing left: the key is the notebook's.
   const leave = (): unknown => {
     if (asking) ui.set({ asking: null });
     else if (help) ui.set({ help: false });
+    else if (writing) ui.set({ writing: false });
     else if (target !== search && open !== null) ui.set({ open: null });
     else if (target === search || choice.query) ui.choose({ query: "" });
     else return false;

@@ -117,10 +117,8 @@ export function List(props: PartProps & { heads: boolean }): JSX.Element {
                 asking: asking?.key === key,
                 tabIndex: key === reachable ? 0 : -1,
               };
-              if (line.kind !== "job") {
-                const fold = !choice.unfolded.has(key);
-                return <GroupView {...common} group={line.group} fold={fold} acts={acts} />;
-              }
+              if (line.kind !== "job")
+                return <GroupView {...common} group={line.group} acts={acts} />;
               const { row } = line;
               return (
                 <RowView
@@ -130,7 +128,7 @@ export function List(props: PartProps & { heads: boolean }): JSX.Element {
                   frozen={presence.frozen}
                   act={acts.get(row.id)}
                   verb={verbOf(view, row)}
-                  now={isLive(row.status) ? now : 0}
+                  now={isLive(row.status) || row.attached ? now : 0}
                 />
               );
             })}

@@ -75,7 +75,7 @@ export function useLog(
   return {
     tools: (
       <CopyButton
-        label="Copy log"
+        label="Copy all"
         text={() => [...(lines.current?.children ?? [])].map((l) => l.textContent).join("\n")}
       />
     ),

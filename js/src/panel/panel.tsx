@@ -7,6 +7,7 @@ import { Header } from "./header.tsx";
 import { Help } from "./help.tsx";
 import { onKey } from "./keys.ts";
 import { List, MOST_ROWS } from "./list.tsx";
+import { NewJob } from "./new_job.tsx";
 import { Notice } from "./notice.tsx";
 import { Strip } from "./strip.tsx";
 import { Toolbar } from "./toolbar.tsx";
@@ -17,7 +18,7 @@ export function Panel({ view }: { view: View }): JSX.Element {
   const root = useRef<HTMLElement>(null);
   const { bridge, ui } = view;
   const { store, connection } = bridge;
-  const { collapsed, choice, help } = ui.now;
+  const { collapsed, choice, help, writing } = ui.now;
   const made = useRef<Outline | null>(null);
   const outline = (made.current ??= outlineOf(store));
   useEffect(() => () => outline.close(), []);
@@ -45,6 +46,7 @@ export function Panel({ view }: { view: View }): JSX.Element {
         <>
           <Notice {...parts} />
           {help && <Help />}
+          {writing && <NewJob view={view} />}
           {!isEmpty && tools.current && <Toolbar {...parts} />}
           {!isEmpty && <List {...parts} heads={tools.current} />}
           {isEmpty && !frozen && <Empty />}

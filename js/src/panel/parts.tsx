@@ -54,7 +54,7 @@ export const Chevron = (
 };
 
 /** Terms and what they are, for a `dl`; what is not known is left out. */
-export const pairs = (entries: Iterable<readonly [string, ComponentChildren]>): ComponentChildren =>
+export const terms = (entries: Iterable<readonly [string, ComponentChildren]>): ComponentChildren =>
   [...entries].map(
     ([term, value]) =>
       (value || value === 0) && (

@@ -3,9 +3,9 @@ import { COLUMNS, type CellProps } from "../columns.tsx";
 import { label, oneLine } from "../format.ts";
 import type { Group } from "../outline.ts";
 import type { Verb } from "../types.ts";
-import { begin, Confirm, idsFor, WORDS } from "./asking.tsx";
+import { begin, can, Confirm, idsFor, WORDS } from "./asking.tsx";
 import { Drawer } from "./drawer.tsx";
-import { Chevron, Glyph } from "./parts.tsx";
+import { Button, Chevron, Glyph } from "./parts.tsx";
 import type { View } from "./view.ts";
 
 /** What every line of the list is drawn from. */
@@ -128,6 +128,11 @@ export interface RowProps extends Omit<CellProps, "what">, LineProps {
 export const RowView = memo((props: RowProps): JSX.Element => {
   const { id, row, view, open, verb } = props;
   const what = oneLine(label(row));
+  const again = row.attached && can(view, "again") && (
+    <Button tabIndex={props.tabIndex} does={() => view.bridge.act(view.ui, "again", [row.id])}>
+      Run again anyway
+    </Button>
+  );
   return (
     <Line
       {...props}
@@ -135,7 +140,10 @@ export const RowView = memo((props: RowProps): JSX.Element => {
       expanded={open}
       of={row.id}
       what={what}
-      cells={COLUMNS.map(({ key, Cell }) => [key, <Cell {...props} what={what} />])}
+      cells={COLUMNS.map(({ key, Cell }) => {
+        const cell = <Cell {...props} what={what} />;
+        return [key, again && key === "work" ? [cell, again] : cell];
+      })}
       verbs={verb ? [verb] : []}
       press={() => view.ui.toggleOpen(id)}
       below={open && <Drawer row={row} view={view} />}

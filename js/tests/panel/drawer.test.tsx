@@ -103,8 +103,73 @@ describe("an open row", () => {
     await opened({ ...recordedOf([row]), details: { [id]: details } }, "again");
 
     const attempts = [...drawer().querySelectorAll(".jj-attempt")].map((each) => each.textContent);
-    expect(attempts[0]).toBe("failed 2.0s · ValueError: bad day '2026-13-01'");
+    expect(attempts[0]).toMatch(/^failed \d\.\ds · ValueError: bad day '/);
     expect(attempts[1]).toMatch(/^succeeded 4\.\ds$/);
+  });
+
+  const told = (given: Partial<Details>): Recorded => ({
+    ...recordedOf([rowOf({ id: "a", name: "train" })]),
+    details: {
+      a: { pairs: [], charts: [], error: null, log: [], attempts: [], version: 1, ...given },
+    },
+  });
+  const facts = (): string[] =>
+    [...drawer().querySelectorAll("dl > div")].map((pair) => pair.textContent ?? "");
+
+  test("shows facts in the kernel's words, moments in the reader's time", async () => {
+    const started = new Date(2020, 0, 2, 3, 4, 5).getTime();
+    const pairs = [
+      ["rules", "3 retries\x1b[0m"],
+      ["started", started],
+      ["history", [["failed after 3s", null]]],
+    ] as const;
+    await opened(told({ pairs }), "train");
+
+    expect(facts()).toEqual([
+      "rules3 retries",
+      "started2020-01-02 03:04:05",
+      "historyfailed after 3s",
+    ]);
+  });
+
+  test("offers code and the paths of files to be copied", async () => {
+    const writeText = vi.fn(() => Promise.resolve());
+    vi.stubGlobal("navigator", { clipboard: { writeText } });
+    const files = [
+      ["model.pt · 12 MB", "/home/ada/model.pt"],
+      ["and 3 more", null],
+    ] as const;
+    await opened(
+      told({
+        pairs: [
+          ["id", { code: "a" }],
+          ["files", files],
+        ],
+      }),
+      "train",
+    );
+
+    const buttons = panel.all("button", "Copy");
+    for (const button of buttons) await panel.click(button);
+
+    expect(facts()).toEqual(["idaCopied", "filesmodel.pt · 12 MBCopiedand 3 more"]);
+    expect(writeText.mock.calls).toEqual([["a"], ["/home/ada/model.pt"]]);
+  });
+
+  test("draws each number that the job tells", async () => {
+    await opened(
+      told({
+        charts: [
+          ["loss 0.21", "0,13 48,1"],
+          ["acc 0.9", "0,1 48,13"],
+        ],
+      }),
+      "train",
+    );
+
+    const lines = [...drawer().querySelectorAll("polyline")];
+    expect(lines.map((line) => line.getAttribute("points"))).toEqual(["0,13 48,1", "0,1 48,13"]);
+    expect(drawer().textContent).toContain("loss 0.21");
   });
 
   test("asks before it cancels, and retries at once", async () => {

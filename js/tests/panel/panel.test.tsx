@@ -11,7 +11,7 @@ import type { Recorded } from "../fake_model.ts";
 import { manyRows, NOW, snapshotOf, stormPatch } from "../many.ts";
 import { mount, type Mounted } from "../mount.ts";
 import { rowOf } from "../rows.ts";
-import type { Connection, ToKernel } from "../../src/types.ts";
+import type { Details, Connection, ToKernel } from "../../src/types.ts";
 
 let panel: Mounted;
 afterEach(() => panel.unmount());
@@ -45,7 +45,7 @@ describe("in each state", () => {
 
     const bar = panel.one("progressbar", "Progress of train");
     expect(bar.getAttribute("aria-valuenow")).toBe("58");
-    expect(bar.getAttribute("aria-valuetext")).toBe("58%, 5.8k of 10k, about 2m left");
+    expect(bar.getAttribute("aria-valuetext")).toBe("58%, 5.8k of 10k");
     const [train] = panel.all("row");
     expect(train?.textContent).toContain("3m12s");
     expect(train?.textContent).toContain("loss 0.214 acc 0.931 (epoch 6/10)");
@@ -325,11 +325,15 @@ test("what a job says stays text, wherever it is shown", async () => {
     ...{ status: "FAILED", finishedAt: NOW, startedAt: NOW - 1, tags: [evil], failure: evil },
   });
   const details = {
-    ...{ request: `${evil}!`, kind: null, priority: null, group: evil, params: evil, result: evil },
+    pairs: [
+      [evil, evil],
+      ["code", { code: `${evil}!` }],
+      ["files", [[evil, evil]]],
+    ] as Details["pairs"],
+    charts: [[evil, evil]] as Details["charts"],
     error: { type: evil, message: evil, traceback: evil, exitCode: null, signal: evil },
     ...{ log: [evil, `\x1b[31m${evil}\x1b[0m`], version: 1 },
-    ...{ tags: [evil], submittedFrom: evil, attempt: null, attempts: [] },
-    ...{ createdAt: null, startedAt: null, finishedAt: null },
+    attempts: [],
   };
   const connection = {
     state: "auth_failed" as const,
