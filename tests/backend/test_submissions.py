@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_jobs.backend import submissions
+from jupyter_jobs.backend.executors import EXECUTORS
 from jupyter_jobs.backend.submissions import fingerprint
 from jupyter_jobs.jobs.limits import EVENT_LIMIT, PARAMS_LIMIT
 from jupyter_jobs.jobs.model import WIRE_NAMES
@@ -172,7 +172,7 @@ async def test_two_that_retry_a_job_at_once_get_one_job(
     async def check() -> None:
         await both_ask.wait()
 
-    monkeypatch.setitem(submissions.EXECUTORS, "FUNCTION", lambda _: check())
+    monkeypatch.setitem(EXECUTORS, "FUNCTION", lambda _: check())
 
     first, second = await asyncio.gather(
         backend.ask(RETRY_JOB, id="a"), backend.ask(RETRY_JOB, id="a")
@@ -295,7 +295,7 @@ async def test_two_that_submit_a_key_at_once_get_one_job(
     async def check() -> None:
         await both_ask.wait()
 
-    monkeypatch.setitem(submissions.EXECUTORS, "FUNCTION", lambda _: check())
+    monkeypatch.setitem(EXECUTORS, "FUNCTION", lambda _: check())
     given = {"request": "f", "kind": "FUNCTION", "key": "k", "payload": "{}"}
 
     first, second = await asyncio.gather(
