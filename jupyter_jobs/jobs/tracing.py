@@ -144,7 +144,7 @@ def _make_runs(job: Job, followed: _Followed) -> None:
             _tracing.attributes(
                 id=job.id,
                 name=job.label,
-                kind=job.kind,
+                kind=job.kind and job.kind.value,
                 group=job.group,
                 run=number,
                 status="FAILED" if number <= len(job.history) else job.status.value,

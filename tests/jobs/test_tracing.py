@@ -172,6 +172,23 @@ def test_a_job_that_ended_before_it_is_followed_has_its_run(spans: Spans) -> Non
     assert isinstance(store.get("a"), Job)
 
 
+def test_runs_that_the_job_made_spans_of_are_left_out(spans: Spans, tmp_path: Path) -> None:
+    run = {"startedAt": "2026-11-23T06:00:00.000Z", "finishedAt": "2026-11-23T06:00:01.500Z"}
+    history = json.dumps([{**run, "error": "ValueError: bad day"}])
+    store = JobStore()
+    traces = Traces(store, lambda: tmp_path)
+    traces.follow("a", {"traceparent": f"00-{1:032x}-{2:016x}-01"})
+    (tmp_path / "jobs" / "a").mkdir(parents=True)
+    (tmp_path / "jobs" / "a" / _tracing.MARK).write_text("1\n")
+
+    told = {"id": "a", "kind": "FUNCTION", "status": "TIMED_OUT", "version": 9, **run}
+    store.merge({**told, "history": history})
+
+    (made,) = spans.get_finished_spans()
+    assert (made.attributes or {})["jupyter_jobs.job.run"] == 2
+    assert type((made.attributes or {})["jupyter_jobs.job.kind"]) is str
+
+
 def test_a_job_that_never_started_has_no_run(spans: Spans) -> None:
     store = JobStore()
     traces = Traces(store, None)
