@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from jupyter_jobs.backend.rows import Body
-from jupyter_jobs.jobs.model import JobStatus
+from jupyter_jobs.jobs.model import JobStatus, reason_of
 
 __all__ = ["Rules", "describe_dependency", "describe_error", "run_of"]
 
@@ -66,8 +66,7 @@ def run_of(body: Body) -> int:
 
 def describe_error(error: Mapping[str, Any] | None) -> str:
     """Return an error as a line: `ValueError: bad day`."""
-    told = [str(part) for name in ("type", "message") if (part := (error or {}).get(name))]
-    line = " ".join(": ".join(told).encode("utf-8", "replace").decode().split())
+    line = " ".join(reason_of(error).encode("utf-8", "replace").decode().split())
     return line if len(line) <= _LINE_LIMIT else line[: _LINE_LIMIT - 1] + "…"
 
 

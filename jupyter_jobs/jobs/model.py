@@ -15,7 +15,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
-__all__ = ["TRANSITIONS", "WIRE_NAMES", "Job", "JobKind", "JobStatus", "Priority"]
+__all__ = [
+    "OWN_ERRORS",
+    "TRANSITIONS",
+    "WIRE_NAMES",
+    "Job",
+    "JobKind",
+    "JobStatus",
+    "Priority",
+    "reason_of",
+]
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -227,12 +236,22 @@ class Job:
 
     @property
     def reason(self) -> str:
-        """Why it ended badly, `ValueError: bad day`, or an empty string."""
-        error = self.error or {}
-        return ": ".join(str(part) for part in (error.get("type"), error.get("message")) if part)
+        """Why it ended badly, as `reason_of` says it."""
+        return reason_of(self.error)
 
     def __repr__(self) -> str:
         return f"Job({self.label!r}, {self.status.word})"
+
+
+OWN_ERRORS = frozenset({"DependencyFailed", "ExitCode", "Lost", "Signal", "TimedOut"})
+"""Types of errors that are this package's; their messages are sentences that need no type before them."""
+
+
+def reason_of(error: Mapping[str, Any] | None) -> str:
+    """Return an error as people read it: `ValueError: bad day`, `ended with exit code 2`, or an empty string."""
+    type_, message = ((error or {}).get(name) for name in ("type", "message"))
+    parts = [message] if message and type_ in OWN_ERRORS else [type_, message]
+    return ": ".join(str(part) for part in parts if part)
 
 
 WIRE_NAMES: Mapping[str, str] = {

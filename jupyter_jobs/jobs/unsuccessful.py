@@ -63,9 +63,8 @@ def _sentence(job: Job, error: Mapping[str, Any]) -> str:
         return f"{job.label} was {message}"
     if job.status is JobStatus.TIMED_OUT and message.startswith(_LIMITS):
         return f"{job.label} {message}"
-    reason = message if type_ in _OURS and message else job.reason
     phrase = "never started" if never_started(job) else _PHRASES[job.status]
-    return f"{job.label} {phrase}: {reason or 'no reason was given'}"
+    return f"{job.label} {phrase}: {job.reason or 'no reason was given'}"
 
 
 _ERRORS: Mapping[JobStatus, type[JobUnsuccessful]] = {
@@ -78,7 +77,6 @@ _PHRASES = {
     JobStatus.TIMED_OUT: "ran out of time",
     JobStatus.LOST: "was lost",
 }
-_OURS = ("Lost", "TimedOut", NEVER_STARTED)  # words of this package's own backend, no exceptions
 _LIMITS = ("ran longer than ", "waited longer than ")
 
 

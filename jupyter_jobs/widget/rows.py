@@ -52,14 +52,10 @@ def one_line(text: object, limit: int = _LINE) -> str | None:
 
 
 def error_line(job: Job) -> str | None:
-    """Return why a job ended badly in one line, `ValueError: bad day`; None unless it did.
-
-    A type that only repeats the status, as `Lost` does, is left out.
-    """
+    """Return why a job ended badly in one line, `ValueError: bad day`; None unless it did."""
     if not job.error or not job.status.is_failure:
         return None
-    repeats = str(job.error.get("type")).lower() == job.status.word
-    return one_line(job.error.get("message") if repeats else job.reason)
+    return one_line(job.reason)
 
 
 ROW_FIELDS = (

@@ -101,5 +101,5 @@ def test_a_cascade_that_was_cut_short_is_finished_by_the_next(tmp_path: Path) ->
 
     assert [job["status"] for job in jobs] == ["CANCELLED"] * 3
     assert {json.loads(job["error"])["message"] for job in jobs} == {
-        "prepare failed: ExitCode: ended with exit code 3"
+        "prepare failed: ended with exit code 3"
     }

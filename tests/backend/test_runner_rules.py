@@ -63,7 +63,7 @@ def test_a_run_that_failed_is_followed_by_another(backend: RunningBackend, tmp_p
     job = ended(backend, id_)
 
     assert job["status"] == "SUCCEEDED"
-    assert [run["error"] for run in history(job)] == ["ExitCode: ended with exit code 3"] * 2
+    assert [run["error"] for run in history(job)] == ["ended with exit code 3"] * 2
     first, second = history(job)
     assert first["startedAt"] <= first["finishedAt"] <= second["startedAt"] <= job["startedAt"]
     assert job["error"] is None
@@ -180,7 +180,7 @@ def test_a_failure_ends_all_that_wait_for_it_and_tells_the_first_cause(
 
     assert [job["status"] for job in jobs] == ["CANCELLED"] * 3
     assert [json.loads(job["error"]) for job in jobs] == [
-        {"type": "DependencyFailed", "message": "prepare failed: ExitCode: ended with exit code 3"}
+        {"type": "DependencyFailed", "message": "prepare failed: ended with exit code 3"}
     ] * 3
     assert [job["startedAt"] for job in jobs] == [None] * 3
 
