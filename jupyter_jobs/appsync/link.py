@@ -161,7 +161,7 @@ class Link:
             handle=self._told,
         )
         self.running = door.tasks.spawn(self._pump.run(), name="appsync socket")
-        self.running.add_done_callback(lambda _: self.changed.set())
+        self.running.add_done_callback(self._ended)
 
     @property
     def is_settled(self) -> bool:
@@ -199,6 +199,12 @@ class Link:
     def finish(self) -> None:
         """Close it in good order; what the server has sent until then is still delivered."""
         self._pump.finish()
+
+    def _ended(self, _: asyncio.Task[Lost]) -> None:
+        self.lose(
+            "its task has ended"
+        )  # one that is cancelled before its first turn closes nothing
+        self.changed.set()
 
     def _told(self, event: ClientEvent) -> None:
         match event:

@@ -110,3 +110,25 @@ async def test_a_link_is_settled_once_it_is_open_and_ends_when_it_is_lost(
 
     assert (await link.running).reason == "a test"
     assert [type(event).__name__ for event in told] == ["Opened"]
+
+
+async def test_a_link_that_is_given_up_before_its_first_turn_closes_its_socket(
+    server: FakeAppSync,
+) -> None:
+    it = door(server.endpoint, ApiKeyAuth(KEY))
+    websocket = await it.open(renew=False)
+    assert not isinstance(websocket, Lost)
+    link = Link(
+        it,
+        websocket,
+        (),
+        capacity=100,
+        deliver=lambda key, payload: None,
+        handle=lambda link, event: None,
+    )
+
+    link.running.cancel()
+    await asyncio.wait([link.running])
+
+    assert link.running.cancelled()
+    assert websocket.transport.is_closing()
