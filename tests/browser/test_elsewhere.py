@@ -17,10 +17,12 @@ from tests.browser.panel import cancel, panel, state
 MONITOR = "from jupyter_jobs import JobMonitor\nmonitor = JobMonitor()\nmonitor"
 STEPS = """
 def steps(n):
-    import time
+    import os, time
     from jupyter_jobs import track
     for step in track(range(n), message="working"):
         time.sleep(0.1)
+    while n == 10 and not os.path.exists("seen"):
+        time.sleep(0.02)
     return n
 
 short = monitor.submit(steps, 10, name="short")
@@ -72,15 +74,16 @@ def test_notebook_7_shows_a_job_to_its_end(notebook_7: Lab) -> None:
     notebook.run_and_wait(0)
     notebook.run_and_wait(1)
 
-    one_ends_and_one_is_cancelled(notebook.output(0))
+    one_ends_and_one_is_cancelled(notebook.output(0), notebook_7.server.notebooks)
 
 
-def test_marimo_shows_a_job_to_its_end(marimo: Browsing) -> None:
-    one_ends_and_one_is_cancelled(marimo.context.pages[0].locator("body"))
+def test_marimo_shows_a_job_to_its_end(marimo: Browsing, tmp_path: Path) -> None:
+    one_ends_and_one_is_cancelled(marimo.context.pages[0].locator("body"), tmp_path)
 
 
-def one_ends_and_one_is_cancelled(shown: Locator) -> None:
+def one_ends_and_one_is_cancelled(shown: Locator, jobs_folder: Path) -> None:
     expect(state(shown, "short", "running")).to_be_visible()
+    (jobs_folder / "seen").touch()
     expect(state(shown, "short", "succeeded")).to_be_visible()
     cancel(shown, "endless")
     expect(state(shown, "endless", "cancelled")).to_be_visible()

@@ -11,18 +11,19 @@ from tests.browser.panel import panel, progress, row, rows, state
 from tests.browser.server import PATIENCE_S
 from tests.support.backend import RunningBackend
 
-# How long a click may look as if it had not happened.
-AT_ONCE_MS = 100
+# For how many pictures a click may look as if it had not happened; 60 a second where the machine is not busy.
+AT_ONCE = 2
 
 # After so long without a word, while jobs live, a page asks for one.
 LONG_QUIET_MS = 10_000
 
-# Clicks, and says after how many milliseconds the panel has the text.
+# Clicks, and says how many pictures were drawn before the panel has the text.
 CLICK = """([button, panel, text]) => new Promise((resolve) => {
-  const began = performance.now();
+  let pictures = 0;
   const look = () => {
-    if (panel.innerText.includes(text)) resolve(performance.now() - began);
-    else requestAnimationFrame(look);
+    if (panel.innerText.includes(text)) return resolve(pictures);
+    pictures += 1;
+    requestAnimationFrame(look);
   };
   button.click();
   look();
@@ -94,7 +95,7 @@ def test_a_busy_kernel_keeps_no_click_waiting_for_its_acknowledgement(
     after = "cancelled" if verb == "cancel" else "queued"
     expect(state(shown, "train", after)).to_be_visible()
     expect(panel(shown)).not_to_contain_text("kernel busy")
-    assert took < AT_ONCE_MS
+    assert took <= AT_ONCE
     assert len(page.said("action")) == 1
 
 
@@ -108,7 +109,8 @@ def test_a_click_twice_acts_once(
     button = row(shown, "train").get_by_role("button", name="Retry train")
     expect(button).to_be_visible()
 
-    button.dblclick()
+    with page.comm.busy():  # else what comes of the first click may move the row before the second
+        button.dblclick()
 
     expect(state(shown, "train", "queued")).to_be_visible()
     assert [said["action"] for said in page.said("action")] == ["retry"]
@@ -170,7 +172,7 @@ def test_closing_takes_the_panel_away(pages: Pages, monitor: JobMonitor) -> None
     expect(panel(page.page.locator("main"))).to_have_count(0)
 
 
-def acknowledged_after(page: Page, button: Locator, where: Locator, text: str) -> float:
-    """Click, and return after how many milliseconds there is this text."""
+def acknowledged_after(page: Page, button: Locator, where: Locator, text: str) -> int:
+    """Click, and return after how many pictures there is this text."""
     handles = [button.element_handle(), where.element_handle(), text]
-    return float(page.evaluate(CLICK, handles))
+    return int(page.evaluate(CLICK, handles))

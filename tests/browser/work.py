@@ -11,10 +11,12 @@ from jupyter_jobs import track
 __all__ = ["parse", "read", "steps"]
 
 
-def steps(count: int, seconds: float = 0.1) -> int:
-    """Take steps, and say so."""
+def steps(count: int, until: str | None = None) -> int:
+    """Take ten steps a second, and say so; no more when there is a file of this name."""
     for _ in track(range(count), message="working"):
-        time.sleep(seconds)
+        if until is not None and os.path.exists(until):
+            break
+        time.sleep(0.1)
     return count
 
 
