@@ -21,7 +21,7 @@ SCREENSHOTS = Path(__file__).with_name("screenshots")
 WINDOW = ViewportSize(width=1280, height=900)
 
 # Covers the start of server and browser, which the first test pays for.
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ __all__ = ["PATIENCE_S", "Server"]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 # How long a condition may take to come true. No test waits this long unless it fails.
-PATIENCE_S = 30.0 * float(os.environ.get("JUPYTER_JOBS_TEST_PATIENCE", "1"))
+PATIENCE_S = 60.0 * float(os.environ.get("JUPYTER_JOBS_TEST_PATIENCE", "1"))
 
 
 class Server(ABC):

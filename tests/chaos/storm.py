@@ -46,7 +46,7 @@ __all__ = ["Report", "impatient", "stormy_backend", "survive"]
 
 JOBS = 60
 BATCH = 8  # jobs that are submitted in one document, twice in a storm; the others one by one
-CALM_S = 20.0 * PATIENCE_S / 30  # for a client to become right once the faults are over
+CALM_S = PATIENCE_S  # for a client to become right once the faults are over
 TIMING = Timing(
     open_s=0.5,
     ping_every_s=0.3,

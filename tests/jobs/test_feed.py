@@ -180,7 +180,10 @@ async def test_an_event_without_a_usable_body_makes_it_ask(payload: dict[str, An
         assert feed_._store.get("j1").status == "SUCCEEDED"
 
 
-async def test_many_unusable_events_make_one_question() -> None:
+async def test_many_unusable_events_make_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        feed, "AFTER_POKE", 0.5
+    )  # all of them come sooner, however busy the machine
     wire = Wire(job("j1"))
     async with fed(wire) as feed_:
         for _ in range(200):

@@ -22,7 +22,7 @@ from jupyter_client.manager import AsyncKernelManager
 __all__ = ["PATIENCE_S", "Cell", "Kernel", "Published", "running_kernel"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30.0 * float(os.environ.get("JUPYTER_JOBS_TEST_PATIENCE", "1"))
+PATIENCE_S = 60.0 * float(os.environ.get("JUPYTER_JOBS_TEST_PATIENCE", "1"))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from jupyter_jobs.jobs.operations import UPDATE_JOB
 __all__ = ["KEY", "RunningBackend", "running_backend"]
 
 KEY = "da2-testtesttesttesttesttesttt"
-PATIENCE_S = 30.0 * float(os.environ.get("JUPYTER_JOBS_TEST_PATIENCE", "1"))
+PATIENCE_S = 60.0 * float(os.environ.get("JUPYTER_JOBS_TEST_PATIENCE", "1"))
 
 
 @dataclass
