@@ -19,5 +19,7 @@ export default defineConfig({
     include: ["tests/**/*.test.{ts,tsx}"],
     exclude: onPreact ? ["tests/dom_moves.test.tsx"] : [],
     restoreMocks: true,
+    isolate: false, // loading happy-dom anew for each file took four fifths of the time
+    testTimeout: 60_000, // it ends a test that hangs; on a busy machine some take seconds
   },
 });

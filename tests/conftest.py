@@ -6,12 +6,26 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.backend import PATIENCE_S, RunningBackend, running_backend
 from tests.support.leftovers import nothing_left
 
 # The suite starts some hundred processes; without it each of them would compile the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the longest time limits go first, lest one worker is still at them when the others have ended."""
+    limits: dict[Path, float] = {}
+    for item in items:
+        for marker in item.iter_markers("timeout"):
+            limits[item.path] = max(limits.get(item.path, 0.0), *marker.args)
+    items.sort(key=lambda item: -limits.get(item.path, 0.0))
 
 
 @pytest.fixture(autouse=True)
