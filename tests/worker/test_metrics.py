@@ -139,7 +139,6 @@ def test_numbers_of_all_kinds_are_measured(value: Any, expected: float | None) -
 @pytest.mark.parametrize(
     "value",
     ["0.5", b"1", None, [1.0], 1j, 10**400, Scalar(ValueError("2 elements")), Scalar("x")],
-    ids=repr,
 )
 def test_what_is_no_number_is_named(value: Any) -> None:
     with pytest.raises(TypeError, match=r"metrics\(loss=…\) takes a number, not "):
