@@ -14,6 +14,7 @@ import reconnecting from "../tests/wire/panel-reconnecting.json";
 import refused from "../tests/wire/panel-refused.json";
 import running from "../tests/wire/panel-running.json";
 import silent from "../tests/wire/panel-silent.json";
+import { batch, long } from "./demo_long.ts";
 import { DemoKernel, type Manner } from "./demo_kernel.ts";
 import type { Connection } from "./src/types.ts";
 import widget from "./src/widget.tsx";
@@ -68,12 +69,13 @@ const press =
     row.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
   };
 const type =
-  (text: string): Step =>
+  (text: string, into = ".jj-search"): Step =>
   (panel) => {
-    const field = find(panel, "input") as HTMLInputElement;
+    const field = find(panel, into) as HTMLInputElement;
     field.value = text;
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
+const WRONG = '{\n  "day": "2026-11-22",\n  strict: true\n}';
 const open = (text = ""): Step => click(".jj-line", text);
 
 const SCENES: Record<string, Scene> = {
@@ -118,6 +120,26 @@ const SCENES: Record<string, Scene> = {
   many: { kernel: many(10_000) },
   "many-searched": { kernel: many(10_000), acts: [type("sweep b 42")] },
   "many-filtered": { kernel: many(10_000), acts: [click(".jj-chip", "running")] },
+  long: { kernel: from(long) },
+  "long-open": { kernel: from(long), acts: [open("train")] },
+  "long-end": {
+    kernel: from(long),
+    acts: [open("train"), (panel) => find(panel, ".jj-body:has(dl)").scrollTo(0, 1000)],
+  },
+  "again-sent": {
+    kernel: from(long, { busy: true }),
+    acts: [click(".jj-line button", "Run again anyway")],
+  },
+  batch: { kernel: from(batch) },
+  form: { kernel: from(running), acts: [press("n")] },
+  "form-wrong": {
+    kernel: from(running),
+    acts: [press("n"), type("Clean data", "form input"), type(WRONG, "textarea")],
+  },
+  "form-refused": {
+    kernel: from(running),
+    acts: [press("n"), type("Clean dat", "form input"), click("button", "Submit")],
+  },
   vscode: { kernel: from(mixed), host: "vscode" },
   shy: { kernel: shyKernel, alone: true },
   "many-more": { kernel: many(100_000), alone: true },

@@ -191,8 +191,8 @@ function output(row: Row, now: number): LogLine[] {
     const text = failed
       ? (row.error ?? "killed")
       : warns
-        ? `UserWarning: ${Math.floor(noise * 40) + 2} rows without a date were dropped; see docs/cleaning.md for how to keep them in the table`
-        : `step ${step}  loss ${(0.9 / (1 + index / 20) + noise * 0.02).toFixed(4)}  acc ${(0.6 + index / 600 + noise * 0.01).toFixed(3)}  \x1b[2m${(180 + noise * 40).toFixed(0)} rows/s\x1b[0m`;
+        ? `\x1b[1;33mUserWarning\x1b[0m: ${Math.floor(noise * 40) + 2} rows without a date were dropped; see docs/cleaning.md for how to keep them in the table`
+        : `step ${step}  loss ${(0.9 / (1 + index / 20) + noise * 0.02).toFixed(4)}  \x1b[3${index % 8}macc\x1b[0m ${(0.6 + index / 600 + noise * 0.01).toFixed(3)}  \x1b[2m${(180 + noise * 40).toFixed(0)} rows/s\x1b[0m`;
     return {
       seq: index + 1,
       time: from + index * 2000,

@@ -70,42 +70,62 @@ const SHARED = [
 const functionsAt = (edge) =>
   new RegExp(`^${edge}(async )?function ([\\w$]+)\\(([^]*?)\\) \\{\\n([^]*?)^${edge}\\}\\n`, "gm");
 
-/** Functions as constants, before all else as they are known before all else; none asks for `this`. */
+/**
+ * Functions as constants, before all else as they are known before all else; none asks for `this`. What is said most
+ * comes first, and so gets the shortest names.
+ */
 function arrows(code, edge = "") {
   const constants = [];
   const rest = code.replace(functionsAt(edge), (_, async = "", name, params, body) => {
-    constants.push(`const ${name} = ${async}(${params}) => {\n${arrows(body, `${edge}  `)}};\n`);
+    const text = `const ${name} = ${async}(${params}) => {\n${arrows(body, `${edge}  `)}};\n`;
+    constants.push([code.split(new RegExp(`(?<![\\w$])${name}(?![\\w$])`)).length, text]);
     return "";
   });
-  return constants.join("") + rest;
+  constants.sort(([a], [b]) => b - a);
+  return constants.map(([, text]) => text).join("") + rest;
 }
 
-/** Strings that are said often, and `null`, as constants. Names of classes get short by themselves. */
+// Those that no test replaces while the panel is there.
+const GLOBALS = ["document", "Math", "Object"];
+
+// What is said so often has its name before functions have theirs.
+const MANY = 4;
+
+/** What is said often as constants: strings, `null`, globals. Names of classes get short by themselves. */
 function pooled(code) {
   const places = new Map();
   const look = (node, parent, field) => {
     if (Array.isArray(node)) return node.forEach((each) => look(each, parent, field));
     if (!node?.type) return;
-    const isValue = !(parent?.type === "Property" && field === "key" && !parent.computed);
+    const isValue = !["key", "property"].includes(field) || parent.computed;
     const isTypeof = parent?.left?.operator === "typeof" || parent?.right?.operator === "typeof";
-    if (node.type === "Literal" && isValue && !isTypeof && /^(null|"(?!jj-).*")$/.test(node.raw))
-      places.set(node.raw, [...(places.get(node.raw) ?? []), node.start]);
+    const { type, raw = node.name, start } = node;
+    const isOne =
+      type === "Literal" ? /^(null|"(?!jj-).*")$/.test(raw) : GLOBALS.includes(raw) && isValue;
+    if (isOne && isValue && !isTypeof) places.set(raw, [...(places.get(raw) ?? []), start]);
     for (const [name, kid] of Object.entries(node)) look(kid, node, name);
   };
-  look(parse(code, { ecmaVersion: "latest", sourceType: "module" }));
+  const program = parse(code, { ecmaVersion: "latest", sourceType: "module" });
+  look(program);
   const short = 2; // a name, as it will be
   const often = [...places]
     .filter(([raw, { length }]) => length * (raw.length - short) > raw.length + short + ",=".length)
-    .sort(([a, { length: m }], [b, { length: n }]) => n * b.length - m * a.length);
+    .sort(([, { length: m }], [, { length: n }]) => n - m);
   const names = new Map(often.map(([raw], index) => [raw, `POOLED_${index}`]));
   const found = often.flatMap(([raw, starts]) => starts.map((start) => [start, raw]));
-  let [rest, from] = ["", 0];
-  for (const [start, raw] of found.sort(([a], [b]) => a - b)) {
-    rest += `${code.slice(from, start)} ${names.get(raw)} `;
+  const isFunctions = ({ declarations }) =>
+    declarations?.every(({ init }) => init?.type === "ArrowFunctionExpression");
+  const { start: middle } = program.body.find((statement) => !isFunctions(statement));
+  const constants = (some) =>
+    some.length ? `const ${some.map((raw) => `${names.get(raw)}=${raw}`)};` : "";
+  const many = often.filter(([, { length }]) => length >= MANY).map(([raw]) => raw);
+  const few = often.filter(([, { length }]) => length < MANY).map(([raw]) => raw);
+  let [rest, from] = [constants(many), 0];
+  for (const [start, raw] of [...found, [middle, ""]].sort(([a], [b]) => a - b)) {
+    rest += code.slice(from, start) + (raw ? ` ${names.get(raw)} ` : constants(few));
     from = start + raw.length;
   }
-  const constants = [...names].map(([raw, name]) => `${name}=${raw}`);
-  return `const ${constants};${rest}${code.slice(from)}`;
+  return rest + code.slice(from);
 }
 
 const BLOCK = /\b(?:interface|class) [^{]*\{\n([^]*?)^\}|[:&] (\{\n[^]*?\n {2,}\})/gm;

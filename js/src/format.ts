@@ -97,10 +97,14 @@ export function plainText(text: string): string {
     .replace(ESCAPES, "")
     .replace(/\r+\n/g, "\n")
     .split("\n")
-    .map((line) => line.slice(line.replace(/\r+$/, "").lastIndexOf("\r") + 1).replace(/\r/g, ""))
+    .map(lastSeen)
     .join("\n")
     .replace(CONTROLS, "");
 }
+
+/** What is left of a line that was written over and over. */
+export const lastSeen = (line: string): string =>
+  line.slice(line.replace(/\r+$/, "").lastIndexOf("\r") + 1).replace(/\r/g, "");
 
 const NOT_PLAIN = /[^ -~]|^ |  | $/;
 
@@ -110,25 +114,24 @@ export const oneLine = (text: string): string =>
 
 /** Where a text stops being a JSON object, as `line 2: …`; "" for one, and for nothing. */
 export function objectTrouble(text: string): string {
-  if (!text.trim() || (text.trim()[0] === "{" && isJson(text))) return "";
+  if (isObject(text)) return "";
   const lines = text.split("\n");
   const wrong = lines.findIndex((_, at) => !beginsObject(lines.slice(0, at + 1).join("\n")));
   return `line ${wrong < 0 ? lines.length : wrong + 1}: this is no JSON object`;
 }
 
-/** Whether whole lines may go on as an object: they are JSON when all that is open is closed. */
+/** Whether whole lines may go on as an object: they are one when all that is open is closed. */
 function beginsObject(text: string): boolean {
   let closing = "";
   for (const [mark] of text.replace(/"(\\.|[^"\\])*"/g, "").matchAll(/[{}[\]]/g))
     closing = mark === "{" ? `}${closing}` : mark === "[" ? `]${closing}` : closing.slice(1);
-  const shut = text.replace(/,\s*$/, "").replace(/:\s*$/, ":0") + closing;
-  return !text.trim() || (text.trim()[0] === "{" && isJson(shut));
+  return isObject(text.replace(/,\s*$/, "").replace(/:\s*$/, ":0") + closing);
 }
 
-function isJson(text: string): boolean {
+function isObject(text: string): boolean {
   try {
-    JSON.parse(text);
-    return true;
+    JSON.parse(text.trim() || "{}");
+    return /^\s*(\{|$)/.test(text);
   } catch {
     return false;
   }

@@ -4,7 +4,7 @@ import type { SortKey } from "./choice.ts";
 import { fraction, isFailure, isLive, STATUSES } from "./format.ts";
 import type { Priority, Row } from "./types.ts";
 
-const URGENCY: Readonly<Record<Priority, number>> = { HIGH: 0, MEDIUM: 1, LOW: 2 };
+export const URGENCY: Readonly<Record<Priority, number>> = { HIGH: 0, MEDIUM: 1, LOW: 2 };
 
 const SPAN = 2 ** 42; // milliseconds: until the year 2109
 

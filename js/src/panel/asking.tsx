@@ -14,7 +14,7 @@ import type { View } from "./view.ts";
 export const can = <Asked extends Ability>(
   { bridge }: View,
   verb: Asked | null | undefined,
-): verb is Asked => !!verb && bridge.kernel !== "silent" && bridge.can(verb);
+): verb is Asked => !!verb && bridge.can(verb);
 
 /** What jobs of all these states have in common that one can do about them. */
 export function verbFor(view: View, statuses: Iterable<Status>): Verb | null {

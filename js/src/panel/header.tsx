@@ -11,7 +11,7 @@ import type { PartProps } from "./view.ts";
 /** The one line that tells the truth, also when the panel is collapsed. */
 export const Header = memo((props: PartProps): JSX.Element => {
   const { ui, bridge } = props.view;
-  const { collapsed } = ui.now;
+  const { collapsed, writing } = ui.now;
   return (
     <div class="jj-header">
       <span class="jj-title">Jobs</span>
@@ -21,8 +21,9 @@ export const Header = memo((props: PartProps): JSX.Element => {
       {can(props.view, "submit") && (
         <Glyph
           title="New job"
+          aria-pressed={writing}
           path="M8 3v10M3 8h10"
-          does={() => ui.set({ writing: true, collapsed: false })}
+          does={() => ui.set({ writing: !writing, collapsed: false })}
         />
       )}
       <NotifyButton {...props} />

@@ -1,5 +1,5 @@
 import { Fragment, h, useEffect, useRef, useState, type JSX } from "../dom.ts";
-import { plainText } from "../format.ts";
+import { lastSeen, plainText } from "../format.ts";
 import type { LogLine } from "../types.ts";
 import { CopyButton } from "./copy.tsx";
 import { Button } from "./parts.tsx";
@@ -7,9 +7,32 @@ import type { View } from "./view.ts";
 
 const MOST_LINES = 2_000;
 
+// The terminal's eight; the style sheet mixes them with the theme's text, so that each can be read.
+const HUES = "gray red green orange blue magenta teal gray".split(" ");
+
+/** Append a line in the colours that it asks for (SGR: of eight, bright or not; and bold). */
 function addLine(to: HTMLElement, text: string, look: string): void {
   const line = document.createElement("div");
-  line.textContent = plainText(text) || " ";
+  let hue = "";
+  let fontWeight = "";
+  lastSeen(text)
+    .split(/\x1b\[([\d;]*)m/)
+    .forEach((part, index) => {
+      if (index % 2) {
+        for (const code of part.split(";")) {
+          if (/^[34]8$/.test(code)) break; // a palette of its own
+          if (/^[39][0-7]$/.test(code)) hue = HUES[+(code[1] as string)] as string;
+          if (code === "1") fontWeight = "600";
+          if (/^(0*|22|39)$/.test(code)) hue = fontWeight = "";
+        }
+      } else if (hue + fontWeight) {
+        const run = line.appendChild(document.createElement("span"));
+        run.style.setProperty("--jj-state", hue);
+        run.style.fontWeight = fontWeight;
+        run.textContent = plainText(part);
+      } else line.append(plainText(part));
+    });
+  if (!line.textContent) line.append(" ");
   line.className = look;
   to.append(line);
 }
@@ -62,7 +85,7 @@ export function useLog(
         : "The kernel has the log.",
     );
     const stop = bridge.follow(job, (more, ended) => {
-      pending = [...pending, ...more].slice(-MOST_LINES);
+      pending = [...pending, ...more].slice(1 - MOST_LINES);
       isOver = ended;
       frame ||= requestAnimationFrame(draw);
     });

@@ -1,10 +1,9 @@
 import { h, useRef, useState, type JSX } from "../dom.ts";
 import { objectTrouble } from "../format.ts";
-import type { NewJob as Asked, Priority } from "../types.ts";
+import { URGENCY } from "../order.ts";
+import type { NewJob as Asked } from "../types.ts";
 import { Button, takeFocus } from "./parts.tsx";
 import type { View } from "./view.ts";
-
-const PRIORITIES: readonly Priority[] = ["HIGH", "MEDIUM", "LOW"];
 
 // Options that come one by one leave it open which of them is selected.
 const beMedium = (select: HTMLSelectElement | null): void => {
@@ -16,7 +15,7 @@ export function NewJob({ view: { bridge, ui } }: { view: View }): JSX.Element {
   const form = useRef<HTMLFormElement>(null);
   const [says, say] = useState("");
   const [busy, setBusy] = useState(false);
-  const [names] = useState(() => `jj-${Math.random()}`);
+  const [names] = useState(() => `${Math.random()}`);
   const written = (): Record<string, string> =>
     Object.fromEntries(new FormData(form.current as HTMLFormElement) as Iterable<[string, string]>);
   const submit = (event?: Event): void => {
@@ -55,7 +54,7 @@ export function NewJob({ view: { bridge, ui } }: { view: View }): JSX.Element {
     >
       <label>
         Request
-        <input ref={takeFocus} name="request" list={names} autocomplete="off" />
+        <input ref={takeFocus} name="request" list={names} />
       </label>
       <datalist id={names}>
         {bridge.requests.map((name) => (
@@ -65,7 +64,7 @@ export function NewJob({ view: { bridge, ui } }: { view: View }): JSX.Element {
       <label>
         Priority
         <select ref={beMedium} name="priority">
-          {PRIORITIES.map((each) => (
+          {Object.keys(URGENCY).map((each) => (
             <option key={each} value={each}>
               {each.toLowerCase()}
             </option>
@@ -73,7 +72,7 @@ export function NewJob({ view: { bridge, ui } }: { view: View }): JSX.Element {
         </select>
       </label>
       <label class="jj-params">
-        Parameters, a JSON object
+        Parameters (JSON)
         <textarea
           name="params"
           rows={3}
@@ -84,7 +83,6 @@ export function NewJob({ view: { bridge, ui } }: { view: View }): JSX.Element {
       <Button disabled={busy} does={() => submit()}>
         Submit
       </Button>
-      <Button does={() => ui.set({ writing: false, wantsFocus: true })}>Close</Button>
     </form>
   );
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { LogLine, ToKernel } from "../../src/types.ts";
 import { recordedOf } from "../many.ts";
 import { mount, type Mounted } from "../mount.ts";
@@ -58,6 +58,56 @@ test("lines come as text, without control sequences, and those of stderr have a 
 
   expect(shown()).toEqual(["line 1", "<b>bad</b>"]);
   expect(panel.one("log").querySelectorAll(".jj-err")).toHaveLength(1);
+});
+
+test.each<[string, [string, string, string][]]>([
+  ["\x1b[31mbad\x1b[0m day", [["bad", "red", ""]]],
+  ["\x1b[1;92mgood\x1b[22m day", [["good", "green", "600"]]],
+  [
+    "a\x1b[33mb\x1b[1mc\x1b[md",
+    [
+      ["b", "orange", ""],
+      ["c", "orange", "600"],
+    ],
+  ],
+  ["\x1b[38;5;31m\x1b[2m\x1b]0;title\x07plain\x1b[K", []],
+  ["\x1b[31mold\r\x1b[34mnew", [["new", "blue", ""]]],
+])("colours and bold are kept, other sequences dropped: %j", async (text, runs) => {
+  await print([{ seq: 1, time: 0, stream: "stdout", text }]);
+
+  const spans = [...panel.one("log").querySelectorAll("span")];
+  const told = spans.map(({ textContent, style }) => [
+    textContent,
+    style.getPropertyValue("--jj-state"),
+    style.fontWeight,
+  ]);
+  expect(told).toEqual(runs);
+  expect(shown()[0]).not.toMatch(/\x1b|\[\d|title/);
+});
+
+test("a line that is empty keeps its place", async () => {
+  await print([{ seq: 1, time: 0, stream: "stdout", text: "\x1b[31m\x1b[0m" }]);
+
+  expect(shown()).toEqual([" "]);
+});
+
+test("all of it can be copied, as text", async () => {
+  const writeText = vi.fn(() => Promise.resolve());
+  vi.stubGlobal("navigator", { clipboard: { writeText } });
+  await print([...numbered(1, 1), { seq: 2, time: 0, stream: "stdout", text: "\x1b[1mb\x1b[0m!" }]);
+
+  await panel.click(panel.one("button", "Copy all"));
+
+  expect(writeText).toHaveBeenCalledWith("line 1\nb!");
+  vi.unstubAllGlobals();
+});
+
+test("ten thousand lines at once leave the last of them, and say how many are missing", async () => {
+  await print(numbered(1, 10_000));
+
+  expect(shown()).toHaveLength(2000);
+  expect(shown()[0]).toBe("… lines not shown: 8001");
+  expect(shown().at(-1)).toBe("line 10000");
 });
 
 test("it says that there is nothing yet, and when it is the end", async () => {

@@ -136,10 +136,12 @@ test("what is refused stands in the form, which stays as it is", async () => {
   expect(asked()).toHaveLength(2);
 });
 
-test("the button of the header opens it too, unless the API cannot submit", async () => {
+test("the button of the header opens and closes it, unless the API cannot submit", async () => {
   await panel.press("Escape");
   await panel.click(panel.one("button", "New job"));
   expect(form()).toBeTruthy();
+  await panel.click(panel.one("button", "New job"));
+  expect(form()).toBeNull();
 
   panel.unmount();
   const recorded = recordedOf([rowOf({ id: "a" })]);
