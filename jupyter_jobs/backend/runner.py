@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_jobs.backend.executors import EXECUTORS, Submission
+from jupyter_jobs.backend.nurseries import Nurseries
 from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Body, Repository
 from jupyter_jobs.backend.rules import Rules, describe_dependency, describe_error, run_of
-from jupyter_jobs.backend.runs import Shim, find, launch, prepare, reopen
+from jupyter_jobs.backend.runs import Shim, Unanswered, find, launch, prepare, relaunch, reopen
 from jupyter_jobs.backend.schedule import Decision, Ending, Schedule, Waiting
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.worker.outcome import read_json
@@ -68,6 +69,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self._schedule = Schedule(self.slots)
+        self._nurseries = Nurseries(self.folder)
         self._shims: dict[str, Shim] = {}
         self._followers: set[asyncio.Task[None]] = set()
         self._wanted = asyncio.Event()
@@ -96,6 +98,7 @@ class Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._nurseries.close()
 
     def check(self, fields: Mapping[str, Any], payload: str | None) -> Awaitable[None] | None:
         """See that a job can be done; what comes back is still to be waited for.
@@ -238,12 +241,16 @@ class Runner:
         folder = self._folder(id_)
         if payload is not None and len(payload) > _LARGE:
             python = await asyncio.to_thread(prepare, folder, work, payload)
-            body = self.repository.get(id_)
-            if body is None or body["status"] != "QUEUED":
-                return None
         else:
             python = prepare(folder, work, payload)
-        shim, reports = launch(folder, id_, python)
+        nursery = await self._nurseries.get(python)
+        body = self.repository.get(id_)
+        if body is None or body["status"] != "QUEUED":
+            return None
+        try:
+            shim, reports = launch(folder, id_, python, nursery)
+        except Unanswered:
+            shim, reports = await relaunch(folder, id_, run, python)
         self.repository.set_process(id_, shim.pid, shim.started)
         self._follow(shim, reports)
         message = {} if run == 1 else {"message": f"run {run} of {Rules.of(body).retries + 1}"}

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_jobs.backend.nurseries import Fork, Nursery, Unanswered
 from jupyter_jobs.jobs.embedded import process_started_at
 from jupyter_jobs.worker.job import ID_VARIABLE
 from jupyter_jobs.worker.outcome import read_json
 from jupyter_jobs.worker.processes import job_processes, kill_all
 
-__all__ = ["Shim", "find", "launch", "prepare", "reopen"]
+__all__ = ["Shim", "Unanswered", "find", "launch", "prepare", "relaunch", "reopen"]
 
 _OF_A_RUN = ("outcome.json", "shim.json", "work.json", "result.pickle", "error.pickle")
 _LOOK_S = 0.02
@@ -39,13 +40,13 @@ class Shim:
         job: Id of its job.
         pid: Its process.
         started: Tells it from a later process of the same number.
-        process: The same, if this process started it.
+        process: The same, if this process started it, or had it forked.
     """
 
     job: str
     pid: int
     started: int
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Fork | None = None
 
     def ask_to_end(self) -> None:
         """Let it end the work, and then itself."""
@@ -101,31 +102,55 @@ def prepare(folder: Path, work: Mapping[str, Any], payload: str | None) -> str:
     return str(python or sys.executable)
 
 
-def launch(folder: Path, job: str, python: str) -> tuple[Shim, int]:
+def launch(folder: Path, job: str, python: str, nursery: Nursery | None = None) -> tuple[Shim, int]:
     """Start what was prepared; returns its shim, and where its reports come from.
+
+    Args:
+        folder: Of the job.
+        job: Its id.
+        python: The interpreter.
+        nursery: What forks the shim; without one it is started as a program.
 
     Raises:
         OSError: There is no such interpreter, or no room for another process.
+        Unanswered: The nursery may have forked one or not; `relaunch` finds out.
     """
     writer = os.open(folder / "reports", os.O_RDWR)
     try:
         reader = os.open(folder / "reports", os.O_RDONLY | os.O_NONBLOCK)
         try:
-            with open(folder / "shim.log", "ab") as errors:
-                process = subprocess.Popen(
-                    [python, "-m", "jupyter_jobs.worker", str(folder)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=writer,
-                    stderr=errors,
-                    cwd=folder,
-                    start_new_session=True,
-                )
+            process = (
+                _start(folder, python, writer) if nursery is None else nursery.fork(folder, writer)
+            )
         except BaseException:
             os.close(reader)
             raise
     finally:
         os.close(writer)
     return Shim(job, process.pid, process_started_at(process.pid) or 0, process), reader
+
+
+async def relaunch(folder: Path, job: str, run: int, python: str) -> tuple[Shim, int]:
+    """Do what `launch` does for a run that a nursery may have launched before it died.
+
+    Raises:
+        OSError: As `launch`.
+    """
+    if (process := await find(folder, run)) is None:
+        return launch(folder, job, python)
+    return Shim(job, *process), reopen(folder)
+
+
+def _start(folder: Path, python: str, reports: int) -> subprocess.Popen[bytes]:
+    with open(folder / "shim.log", "ab") as errors:
+        return subprocess.Popen(
+            [python, "-m", "jupyter_jobs.worker", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=reports,
+            stderr=errors,
+            cwd=folder,
+            start_new_session=True,
+        )
 
 
 async def find(folder: Path, run: int) -> tuple[int, int] | None:

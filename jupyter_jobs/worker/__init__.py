@@ -1,7 +1,8 @@
 """What runs inside a job's own process tree.
 
 `python -m jupyter_jobs.worker <job folder>` is the *shim*: it starts the work as its child, keeps its log, passes its
-progress on and writes down how it ended. The work itself talks to the shim through `current_job()` and `track()`.
+progress on and writes down how it ended. Mostly it is a fork of a `nursery`, which saves the start. The work itself
+talks to the shim through `current_job()` and `track()`.
 
     files of a job folder      written by   read by
     job.json                   backend      shim, work      what to do, and as which run

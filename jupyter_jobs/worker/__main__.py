@@ -1,4 +1,7 @@
-"""`python -m jupyter_jobs.worker <job folder>` does a job; `… handlers [module,module]` lists the known requests."""
+"""`python -m jupyter_jobs.worker <job folder>` does a job.
+
+`… handlers [module,module]` lists the known requests, `… --nursery` forks what does jobs, see `nursery`.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,16 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["handlers", *modules]:
             list_handlers(modules[0] if modules else None)
+        case ["--nursery"]:
+            from jupyter_jobs.worker.nursery import serve
+
+            if (forked_for := serve()) is not None:
+                main([str(forked_for)])
         case [folder]:
             from jupyter_jobs.worker.shim import supervise
 
             supervise(Path(folder))
+            os._exit(0)  # nothing is left to do, and tidying up takes longer than many a job
         case _:
             raise SystemExit(__doc__)
 
