@@ -8,7 +8,7 @@ import type { View } from "./view.ts";
 const MOST_LINES = 2_000;
 
 // The terminal's eight; the style sheet mixes them with the theme's text, so that each can be read.
-const HUES = "gray red green orange blue magenta teal gray".split(" ");
+const HUES = "gray red green orange royalblue magenta teal gray".split(" ");
 
 /** Append a line in the colours that it asks for (SGR: of eight, bright or not; and bold). */
 function addLine(to: HTMLElement, text: string, look: string): void {

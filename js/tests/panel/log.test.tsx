@@ -71,7 +71,7 @@ test.each<[string, [string, string, string][]]>([
     ],
   ],
   ["\x1b[38;5;31m\x1b[2m\x1b]0;title\x07plain\x1b[K", []],
-  ["\x1b[31mold\r\x1b[34mnew", [["new", "blue", ""]]],
+  ["\x1b[31mold\r\x1b[34mnew", [["new", "royalblue", ""]]],
 ])("colours and bold are kept, other sequences dropped: %j", async (text, runs) => {
   await print([{ seq: 1, time: 0, stream: "stdout", text }]);
 
