@@ -7,6 +7,7 @@ then mostly walking.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,7 +24,9 @@ from graphql import (
     is_leaf_type,
 )
 
-__all__ = ["Leaf", "flatten", "fragments_of", "pick"]
+__all__ = ["Leaf", "Plans", "flatten", "fragments_of", "pick"]
+
+_KEPT = 200  # plans
 
 
 class Leaf(NamedTuple):
@@ -52,6 +55,30 @@ def flatten(
         return tuple(_leaves(type_, selected, fragments))
     except _NotPlain:
         return None
+
+
+class Plans:
+    """What selections of one schema's documents came to, for as long as the documents are there."""
+
+    def __init__(self) -> None:
+        self._kept: dict[
+            tuple[str, int], tuple[weakref.ref[SelectionSetNode], Sequence[Leaf] | None]
+        ] = {}
+
+    def flatten(
+        self,
+        type_: GraphQLObjectType,
+        selected: SelectionSetNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+    ) -> Sequence[Leaf] | None:
+        """Do what the function `flatten` does, once for each selection."""
+        key = type_.name, id(selected)
+        kept = self._kept.get(key)
+        if kept is None or kept[0]() is not selected:  # another had its place in memory
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            kept = self._kept[key] = weakref.ref(selected), flatten(type_, selected, fragments)
+        return kept[1]
 
 
 def pick(leaves: Sequence[Leaf], source: Mapping[str, Any]) -> dict[str, Any] | None:

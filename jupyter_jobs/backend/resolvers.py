@@ -21,6 +21,7 @@ from graphql import (
 
 from jupyter_jobs.backend.answers import INTERNAL_FAILURE, error_entry
 from jupyter_jobs.backend.documents import SHORT, Documents
+from jupyter_jobs.backend.flat import Plans
 from jupyter_jobs.backend.mutations import Mutations
 from jupyter_jobs.backend.queries import Queries
 from jupyter_jobs.backend.repository import Repository
@@ -67,6 +68,7 @@ class Api:
             for name, field in root.fields.items() if root else ():
                 field.resolve = getattr(resolvers, _snake(name))
         self._documents = Documents(self._schema)
+        self._plans = Plans()
 
     async def execute(
         self,
@@ -110,6 +112,7 @@ class Api:
                 inside=inside or {},
                 transaction=self._repository.transaction,
                 publish=self._publish,
+                plans=self._plans,
             ),
             executor_class=SerialExecutor,
         )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import SelectionSetNode, Undefined
+from graphql import Undefined
 from graphql.execution import Executor
 from graphql.pyutils import Path
 
-from jupyter_jobs.backend.flat import Leaf, flatten, pick
+from jupyter_jobs.backend.flat import Plans, pick
 
 __all__ = ["Context", "SerialExecutor"]
 
@@ -28,11 +28,13 @@ class Context:
         inside: Fields of a job that only this process may write.
         transaction: Holds what is written in a block together.
         publish: Is given each mutation's name and what it came to, as the caller selected it, once that is kept.
+        plans: Of the documents that are executed, if they come again.
     """
 
     inside: Mapping[str, Any] = field(default_factory=dict)
     transaction: Callable[[], AbstractContextManager[None]] = nullcontext
     publish: Callable[[str, dict[str, Any]], object] = lambda name, selected: None
+    plans: Plans = field(default_factory=Plans)
 
 
 class SerialExecutor(Executor[Any]):
@@ -102,17 +104,11 @@ class SerialExecutor(Executor[Any]):
     ) -> Any:
         """Read an object at once if its selection allows it."""
         if len(field_details_list) == 1 and isinstance(result, dict):
-            leaves = self._leaves(return_type, field_details_list[0].node.selection_set)
+            plans = (self.context_value or Context()).plans
+            selected = field_details_list[0].node.selection_set
+            leaves = plans.flatten(return_type, selected, self.fragment_definitions)
             if leaves is not None and (picked := pick(leaves, result)) is not None:
                 return picked
         return super().complete_object_value(
             return_type, field_details_list, info, path, result, position_context
         )
-
-    def _leaves(self, type_: Any, selected: SelectionSetNode) -> Sequence[Leaf] | None:
-        plans: dict[tuple[str, int], Sequence[Leaf] | None]
-        plans = self.__dict__.setdefault("_plans", {})
-        key = type_.name, id(selected)
-        if key not in plans:
-            plans[key] = flatten(type_, selected, self.fragment_definitions)
-        return plans[key]
