@@ -69,7 +69,8 @@ def text(snapshot: Snapshot) -> str:
 def _text_of(line: Line) -> str:
     percent = "" if line.progress is None else _percent(line.progress)
     title, where = _clipped(line.title, _WIDTH // 2), _clipped(line.where, _WIDTH // 3)
-    room = _WIDTH - 7 - sum(len(part) + 2 for part in (title, percent, where, line.time) if part)
+    # The time may stand beyond: what is cut is to be the same in a picture without times.
+    room = _WIDTH - 7 - sum(len(part) + 2 for part in (title, percent, where) if part)
     detail = _clipped(line.detail, room) if room >= _WORTH_READING else ""
     parts = filter(None, (title, percent, detail, where, line.time))
     return f"{_MARKS[line.status]:<6} {'  '.join(parts)}"
