@@ -28,6 +28,8 @@ SCENES = (
     *("cancel-many", "done", "done-open", "failed", "failed-open", "failures", "failures-open"),
     *("failures-lost", "retry-sent", "collapsed", "help", "busy", "reconnecting", "stale"),
     *("refused", "closed", "silent", "many", "many-searched", "many-filtered", "vscode"),
+    *("long", "long-open", "long-end", "again-sent", "batch"),
+    *("form", "form-wrong", "form-refused"),
 )
 THEMES = ("light", "dark")
 WIDTHS = (900, 560, 320)
