@@ -15,7 +15,8 @@ from jupyter_client.manager import AsyncKernelManager
 from tests.support.backend import KEY, RunningBackend
 from tests.support.following import all_jobs
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
+ONCE_MORE_S = 2.0
 
 WAIT = "import concurrent.futures\nconcurrent.futures.wait([job])"
 
@@ -114,11 +115,18 @@ class Lab:
         return any(state.get("summary", {}).get("counts") == counts for state in states)
 
     async def interrupted(self, code: str) -> str:
-        """Run a cell and interrupt it in the middle; the name of the error that it ends with."""
+        """Run a cell and interrupt it in the middle; the name of the error that it ends with.
+
+        A signal that comes between Python's last look for one and its going to sleep in a lock wakes nobody, so this
+        does as a reader does, and presses once more.
+        """
         cell = self.begin(f"print('begun', flush=True)\n{code}")
         await self.until(lambda: cell in self.printed)
-        await self.interrupt()
-        await self.until(lambda: cell in self.idle)
+        ended = asyncio.create_task(self.until(lambda: cell in self.idle))
+        while not ended.done():
+            await self.interrupt()
+            await asyncio.wait([ended], timeout=ONCE_MORE_S)
+        await ended
         return self.errors[cell]
 
     def patched(self, job: str) -> bool:
