@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import concurrent.futures
+import math
 import pickle
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
@@ -37,6 +39,7 @@ __all__ = ["JobHandle", "JobOwner", "job_id"]
 T = TypeVar("T")
 
 _STORED: Any = object()  # stands for a value that is still with the server
+_SLICE = 1.0  # seconds of a wait
 
 
 class JobOwner(LogOwner, Protocol):
@@ -141,8 +144,7 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
             LocalProtocolError: It has not ended, and this is the thread of a `JobClient`'s own event loop, where its end
                 could never be told: use `await job`.
         """
-        with self._waiting(timeout):
-            error = super().exception(timeout)
+        error = self._error(timeout)
         if error is not None:
             raise self._own(error).with_traceback(None)  # else that of the last time would grow
         return self._value()
@@ -152,8 +154,7 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
 
         A time-out and a cancellation raise as there.
         """
-        with self._waiting(timeout):
-            error = super().exception(timeout)
+        error = self._error(timeout)
         return None if error is None else self._own(error)
 
     @overload
@@ -268,6 +269,17 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
                         f"and JobMonitor().get({self.id!r}) finds it again"
                     )
                 )
+
+    def _error(self, timeout: float | None) -> BaseException | None:
+        """Wait for the end and return what the future has of an error.
+
+        In slices: Python sees a signal that arrives right before a lock is waited for only after that wait.
+        """
+        due = math.inf if timeout is None else time.monotonic() + timeout
+        with self._waiting(timeout):
+            while not self.done() and (left := due - time.monotonic()) > 0:
+                concurrent.futures.wait([self], min(left, _SLICE))
+            return super().exception(0)
 
     @contextmanager
     def _waiting(self, timeout: float | None) -> Iterator[None]:

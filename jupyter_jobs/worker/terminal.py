@@ -127,6 +127,7 @@ def plain(text: str) -> str:
 
 def fold(row: bytes) -> bytes:
     """Return how a line looks in the end: its characters with their colours, nothing else."""
+    row = row.rstrip(b"\r")  # over which nothing was drawn
     if len(row.translate(None, _CONTROL)) == len(row):
         return row
     if not _HORIZONTAL.search(row):

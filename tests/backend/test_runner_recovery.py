@@ -86,7 +86,9 @@ def test_jobs_that_wait_for_others_do_so_under_the_next_backend(tmp_path: Path) 
 
     assert [job["status"] for job in jobs] == ["FAILED", "CANCELLED", "CANCELLED"]
     assert len(history(jobs[0])) == 1
-    assert json.loads(jobs[2]["error"])["message"].startswith("prepare failed: ended with exit code 3")
+    assert json.loads(jobs[2]["error"])["message"].startswith(
+        "prepare failed: ended with exit code 3"
+    )
 
 
 def test_a_cascade_that_was_cut_short_is_finished_by_the_next(tmp_path: Path) -> None:

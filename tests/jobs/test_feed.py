@@ -345,6 +345,7 @@ async def test_a_job_of_its_own_subscription_is_asked_for_by_id() -> None:
     profile = dataclasses.replace(
         own,
         documents={name: own.documents[name] for name in ("submitJob", "getJob")},
+        wider={},
         updates={"id": own.updates["id"]},
     )
     wire, tasks = Wire(job("j1")), Tasks(asyncio.get_running_loop())

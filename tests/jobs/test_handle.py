@@ -686,7 +686,7 @@ async def test_an_interrupted_wait_leaves_the_job_alone(
         job = await one_job(client, external_backend)
         client.blocking = nullcontext
         with monkeypatch.context() as patch:
-            patch.setattr(concurrent.futures.Future, "exception", interrupt)
+            patch.setattr(concurrent.futures, "wait", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 job.result()
 

@@ -160,7 +160,7 @@ def test_what_was_newer_than_the_store_is_counted_as_healed() -> None:
 
 def test_what_cannot_be_listed_is_asked_for_by_id() -> None:
     wire = Wire(job("j1", 2, "SUCCEEDED"))
-    profile = dataclasses.replace(OWN, documents=without(OWN.documents, "listJobs"))
+    profile = dataclasses.replace(OWN, documents=without(OWN.documents, "listJobs"), wider={})
     reconciler = Reconciler(JobStore(), "g", profile)
     reconciler.store.merge(job("j1"))
     reconciler.store.merge(job("j2", status="FAILED"))

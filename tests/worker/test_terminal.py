@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jupyter_jobs.worker.terminal import LINE_LIMIT, Screen, fold, plain
@@ -114,6 +114,7 @@ PIECES = [
 
 
 @settings(max_examples=300)
+@example(pieces=["\b", "\n", "b ", "\r\n"], cuts=[2])
 @given(
     pieces=st.lists(st.sampled_from(PIECES), max_size=40),
     cuts=st.lists(st.integers(0, 200), max_size=12),

@@ -61,7 +61,7 @@ def test_a_notebook_results_in_its_executed_copy(tmp_path: Path) -> None:
     assert copy.cells[4].outputs[0]["data"]["text/plain"] == repr(os.fspath(tmp_path))
     assert "widgets" not in copy.metadata
     assert (reports[-1]["done"], reports[-1]["total"]) == (3, 3)
-    assert reports[-1]["message"] == "cell 3 of 3"
+    assert reports[-1]["message"].startswith("cell 3 of 3")  # perhaps with what was printed last
     assert "for monday" in [line.text for line in LogReader(tmp_path / "job/log").page().lines]
 
 
