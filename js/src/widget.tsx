@@ -10,7 +10,7 @@ import { UiState } from "./ui_state.ts";
 type Model = { summary: Summary };
 
 /** How long a view's choices wait for the next one: an output is drawn anew, or its cell is run again. */
-const KEPT_MS = 3_000;
+const KEPT_MS = 10_000;
 
 export default () => {
   let bridge: Bridge;

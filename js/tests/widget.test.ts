@@ -93,7 +93,7 @@ describe("a view that follows on one that went", () => {
     await collapse(one);
 
     leave();
-    await vi.advanceTimersByTimeAsync(3000);
+    await vi.advanceTimersByTimeAsync(10_000);
     const [two] = view();
     await vi.advanceTimersByTimeAsync(200);
 
