@@ -113,7 +113,8 @@ def test_a_click_twice_acts_once(
         button.dblclick()
 
     expect(state(shown, "train", "queued")).to_be_visible()
-    assert [said["action"] for said in page.said("action")] == ["retry"]
+    # The second click may land on what has moved under the pointer, and open its details.
+    assert [said["action"] for said in page.said("action")].count("retry") == 1
     assert len(monitor.jobs) == 2
 
 
