@@ -9,12 +9,12 @@ import { UiState } from "./ui_state.ts";
 
 type Model = { summary: Summary };
 
-/** How long a view's choices wait for the next one: an output is drawn anew, or its cell is run again. */
-const KEPT_MS = 10_000;
+/** How long it may take until a new view is in the page. */
+const SHOWN_MS = 500;
 
 export default () => {
   let bridge: Bridge;
-  let left: { ui: UiState; at: number } | undefined;
+  let last: { ui: UiState; el: HTMLElement; at: number } | undefined;
   return {
     initialize({ model }: Pick<InitializeProps<Model>, "model">): () => void {
       const closed = new AbortController();
@@ -23,13 +23,15 @@ export default () => {
     },
     render({ el }: Pick<RenderProps<Model>, "el">): () => void {
       const detach = bridge.attach();
-      const ui = left && Date.now() - left.at < KEPT_MS ? left.ui : new UiState();
-      left = undefined;
+      // A view takes over the choices of the one whose place it takes: an output is drawn anew, or its cell is run again.
+      // JupyterLab may do so without ever telling the old one to go.
+      const now = Date.now();
+      const ui = last && !last.el.isConnected && now - last.at > SHOWN_MS ? last.ui : new UiState();
+      last = { ui, el, at: now };
       render(<Panel view={{ bridge, ui }} />, el);
       return () => {
         render(null, el);
         detach();
-        left = { ui, at: Date.now() };
       };
     },
   };
