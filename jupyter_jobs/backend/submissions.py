@@ -23,25 +23,9 @@ from jupyter_jobs.backend.repository import Body, Repository
 from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.errors import InvalidJob
 from jupyter_jobs.jobs.limits import check_event
-from jupyter_jobs.jobs.model import JobKind, JobStatus, Priority
+from jupyter_jobs.jobs.model import SUBMITTED, JobKind, JobStatus, Priority
 
 __all__ = ["Submissions", "fingerprint"]
-
-_REPEATED = (
-    "group",
-    "request",
-    "name",
-    "kind",
-    "priority",
-    "params",
-    "tags",
-    "submittedFrom",
-    "key",
-    "batch",
-    "after",
-    "rules",
-)
-"""What a retry has of the job that it repeats, besides its payload."""
 
 _WORK = ("function", "args", "shell", "path", "parameters")
 """What a payload has of the work itself; the rest is where and by what it is done."""
@@ -107,7 +91,7 @@ class Submissions:
             )
         if (retry := self._repository.retry_of(id_)) is not None:
             return retry
-        fields = {name: ended[name] for name in _REPEATED}
+        fields = {name: ended[name] for name in SUBMITTED}
         fields |= {"id": str(uuid.uuid4()), "retryOf": id_, "attempt": ended["attempt"] + 1}
         fields["after"] = self._still_awaited(ended)
         payload = self._repository.payload(id_)

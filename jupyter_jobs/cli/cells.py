@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from jupyter_jobs.cli.spans import duration, roughly
+from jupyter_jobs.cli.spans import roughly
 from jupyter_jobs.cli.terminal import one_line
-from jupyter_jobs.jobs.estimates import Estimate, Sample, estimate
+from jupyter_jobs.jobs.estimates import Estimate, Sample, duration, estimate
 from jupyter_jobs.jobs.model import Job, JobStatus, Priority
 
 __all__ = ["elapsed", "fraction", "left", "name", "percent", "rank", "says", "steps", "time"]

@@ -13,8 +13,8 @@ from jupyter_jobs.cli import cells, terminal
 from jupyter_jobs.cli.access import find_one, opened
 from jupyter_jobs.cli.command import Command, add_ids, add_target
 from jupyter_jobs.cli.exits import Exit
-from jupyter_jobs.cli.spans import duration
 from jupyter_jobs.cli.terminal import one_line, plain
+from jupyter_jobs.jobs.estimates import duration
 from jupyter_jobs.jobs.model import Job
 
 __all__ = ["SHOW", "facts"]
@@ -62,7 +62,7 @@ def facts(job: Job) -> Iterator[tuple[str, str]]:
         "submitted": job.created_at,
         "started": job.started_at,
         "ended": job.finished_at,
-        "took": None if job.duration is None else duration(job.duration, tenths=True),
+        "took": None if job.duration is None else duration(job.duration),
         "usually": _usually(job),
     }
     yield from ((name, str(value)) for name, value in told.items() if value)
@@ -77,7 +77,7 @@ def facts(job: Job) -> Iterator[tuple[str, str]]:
 def _rule(name: str, value: Any) -> str:
     words = {"queueTimeout": "queue timeout"}.get(name, name)
     is_span = name in ("timeout", "queueTimeout", "backoff") and isinstance(value, (int, float))
-    return f"{words} {duration(value) if is_span else value}"
+    return f"{words} {duration(value, tenths=False) if is_span else value}"
 
 
 def _usually(job: Job) -> str | None:
@@ -85,7 +85,7 @@ def _usually(job: Job) -> str | None:
     median, p90 = usual.get("median"), usual.get("p90")
     if not isinstance(median, (int, float)) or not isinstance(p90, (int, float)):
         return None
-    return f"{duration(median, tenths=True)}, 9 of 10 within {duration(p90, tenths=True)}"
+    return f"{duration(median)}, 9 of 10 within {duration(p90)}"
 
 
 SHOW = Command(

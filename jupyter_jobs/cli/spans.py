@@ -9,7 +9,9 @@ import argparse
 import re
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["duration", "moment", "roughly", "seconds"]
+from jupyter_jobs.jobs.estimates import duration
+
+__all__ = ["moment", "roughly", "seconds"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
@@ -59,24 +61,9 @@ def moment(text: str, now: datetime) -> datetime:
         ) from None
 
 
-def duration(span: float, *, tenths: bool = False) -> str:
-    """Return a span in at most two units: `41s`, `3m12s`, `2h05m`, `3d04h`; below 10 s tenths, if asked."""
-    if tenths and span < 9.95:
-        return f"{max(0.0, span):.1f}s"
-    whole = max(0, int(span))
-    for size, unit, part, smaller in (
-        (86_400, "d", 3600, "h"),
-        (3600, "h", 60, "m"),
-        (60, "m", 1, "s"),
-    ):
-        if whole >= size:
-            return f"{whole // size}{unit}{whole % size // part:02}{smaller}"
-    return f"{whole}s"
-
-
 def roughly(span: float) -> str:
     """Return an estimate, no finer than it can be trusted: `~45s`, `~2m`, `~1h10m`."""
     if span < 55:
         return f"~{max(5, -int(-span // 5) * 5)}s"
     minutes = round(span / 60)
-    return f"~{minutes}m" if minutes < 60 else f"~{duration(minutes // 10 * 600)}"
+    return f"~{minutes}m" if minutes < 60 else f"~{duration(minutes // 10 * 600, tenths=False)}"

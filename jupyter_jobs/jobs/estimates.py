@@ -25,7 +25,7 @@ from itertools import pairwise
 
 from jupyter_jobs.jobs.model import Job, JobStatus, Priority
 
-__all__ = ["Estimate", "Queue", "Sample", "about", "estimate", "usual_span", "waiting"]
+__all__ = ["Estimate", "Queue", "Sample", "about", "duration", "estimate", "usual_span", "waiting"]
 
 SHARE = 1 / 3  # of the time that a job has run, which its rate is taken from
 SHORTEST = 10.0  # seconds, the same at least
@@ -155,6 +155,27 @@ def about(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(round(minutes / 60), 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def duration(seconds: float, *, tenths: bool = True) -> str:
+    """Return how long something took in at most two units, as the panel does: `8.2s`, `41s`, `3m12s`, `2h05m`, `3d04h`.
+
+    Args:
+        seconds: The span; a negative one is none.
+        tenths: Whether one below 10 s has them.
+    """
+    seconds = max(0.0, seconds)
+    if tenths and seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = int(seconds)
+    for size, unit, part, smaller in (
+        (86_400, "d", 3600, "h"),
+        (3600, "h", 60, "m"),
+        (60, "m", 1, "s"),
+    ):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // part:02}{smaller}"
+    return f"{whole}s"
 
 
 def usual_span(usual: Mapping[str, float] | None) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 __all__ = [
     "OWN_ERRORS",
+    "SUBMITTED",
     "TRANSITIONS",
     "WIRE_NAMES",
     "Job",
@@ -242,6 +243,22 @@ class Job:
     def __repr__(self) -> str:
         return f"Job({self.label!r}, {self.status.word})"
 
+
+SUBMITTED = (
+    "request",
+    "name",
+    "group",
+    "kind",
+    "priority",
+    "params",
+    "tags",
+    "submittedFrom",
+    "key",
+    "batch",
+    "after",
+    "rules",
+)
+"""What a submission says of a job and the job keeps, by the names of `schema.graphql`."""
 
 OWN_ERRORS = frozenset({"DependencyFailed", "ExitCode", "Lost", "Signal", "TimedOut"})
 """Types of errors that are this package's; their messages are sentences that need no type before them."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_jobs.jobs.model import WIRE_NAMES, JobStatus
+from jupyter_jobs.jobs.model import SUBMITTED, WIRE_NAMES, JobStatus
 from jupyter_jobs.jobs.profiles import Profile
 
 __all__ = ["Body", "Reader"]
@@ -97,7 +97,7 @@ class Reader:
         body = self._translated(told)
         if not body.get("id"):
             raise ValueError("unusable job: no id")
-        kept = {name: asked[name] for name in _ASKED if asked.get(name) is not None}
+        kept = {name: asked[name] for name in SUBMITTED if asked.get(name) is not None}
         first = {**kept, "createdAt": _iso(now)}
         with self._lock:
             known = self._known.get(body["id"])
@@ -189,23 +189,6 @@ class _Known:
         self.told_ms = told_ms
         self.version = version
         self.body = body
-
-
-_ASKED = (
-    "request",
-    "name",
-    "group",
-    "kind",
-    "priority",
-    "params",
-    "tags",
-    "submittedFrom",
-    "key",
-    "batch",
-    "after",
-    "rules",
-)
-"""What a submission says of a job that its answer may not repeat."""
 
 
 _TIMES = ("createdAt", "startedAt", "finishedAt", "updatedAt")

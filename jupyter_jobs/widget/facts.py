@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from jupyter_jobs._redact import redact
-from jupyter_jobs.jobs.estimates import Queue, usual_span
+from jupyter_jobs.jobs.estimates import Queue, duration, usual_span
 from jupyter_jobs.jobs.model import Job, JobKind, Priority
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.widget.rows import epoch_ms
-from jupyter_jobs.widget.snapshot import duration
 
 __all__ = ["Asked", "facts"]
 

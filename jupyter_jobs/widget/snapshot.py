@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
+from jupyter_jobs.jobs.estimates import duration
 from jupyter_jobs.jobs.model import Job, JobStatus
 from jupyter_jobs.widget.failures import signature
 from jupyter_jobs.widget.scrub import own_frame, scrub
@@ -106,22 +107,6 @@ def take_slowly(
         lines=tuple(lines),
         as_of="" if now is None else f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC",
     )
-
-
-def duration(seconds: float) -> str:
-    """Return a span of time in at most two units, as the panel does: `8.2s`, `3m12s`, `2h05m`, `3d04h`."""
-    seconds = max(0.0, seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f}s"
-    whole = int(seconds)
-    for size, unit, part, small in (
-        (86_400, "d", 3600, "h"),
-        (3600, "h", 60, "m"),
-        (60, "m", 1, "s"),
-    ):
-        if whole >= size:
-            return f"{whole // size}{unit}{whole % size // part:02}{small}"
-    return f"{whole}s"
 
 
 class _Pile:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jupyter_jobs.cli.spans import duration, moment, roughly, seconds
+from jupyter_jobs.cli.spans import moment, roughly, seconds
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -40,19 +40,6 @@ def test_a_moment_is_so_long_ago_or_a_date() -> None:
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="no moment; write how long ago"):
         moment(text, NOW)
-
-
-@pytest.mark.parametrize(
-    ("span", "words"),
-    [(0, "0s"), (41.9, "41s"), (192, "3m12s"), (7500, "2h05m"), (273_600, "3d04h"), (-3, "0s")],
-)
-def test_a_span_is_told_in_two_units(span: float, words: str) -> None:
-    assert duration(span) == words
-
-
-def test_short_spans_have_tenths_if_asked() -> None:
-    assert duration(8.04, tenths=True) == "8.0s"
-    assert duration(9.96, tenths=True) == "9s"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from jupyter_jobs.jobs.estimates import (
     Queue,
     Sample,
     about,
+    duration,
     estimate,
     usual_span,
     waiting,
@@ -280,3 +281,34 @@ def test_many_samples_are_read_at_once() -> None:
     samples: list[Sample] = [(iso(n), n / 1000) for n in range(1, 65)]
 
     assert estimate(running(0.064), at(64), samples).ends_at == at(1000)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0.0s"),
+        (0.44, "0.4s"),
+        (9.94, "9.9s"),
+        (9.96, "9s"),
+        (59.9, "59s"),
+        (60, "1m00s"),
+        (192, "3m12s"),
+        (7500, "2h05m"),
+        (273_600, "3d04h"),
+    ],
+)
+def test_a_duration_has_at_most_two_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [(0, "0s"), (41.9, "41s"), (192, "3m12s"), (7500, "2h05m"), (273_600, "3d04h"), (-3, "0s")],
+)
+def test_a_span_is_told_in_two_units(span: float, words: str) -> None:
+    assert duration(span, tenths=False) == words
+
+
+def test_short_spans_have_tenths() -> None:
+    assert duration(8.04) == "8.0s"
+    assert duration(9.96) == "9s"

@@ -4,10 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
-
 from jupyter_jobs.jobs.model import Job, JobStatus
-from jupyter_jobs.widget.snapshot import Line, duration, take, take_slowly
+from jupyter_jobs.widget.snapshot import Line, take, take_slowly
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 NOW = 1_795_357_860.0  # 2026-11-22 14:31 UTC
@@ -160,21 +158,3 @@ def test_a_failure_is_looked_at_once() -> None:
     kinds["secret-id-1"] = kinds["secret-id-2"] = "as it was known"
     jobs = [failed(1, "x"), failed(2, "y")]
     assert take(jobs, None, kinds).lines[0].title == f"2 {TIMES} as it was known"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (-1, "0.0s"),
-        (0.44, "0.4s"),
-        (9.94, "9.9s"),
-        (9.96, "9s"),
-        (59.9, "59s"),
-        (60, "1m00s"),
-        (192, "3m12s"),
-        (7500, "2h05m"),
-        (273_600, "3d04h"),
-    ],
-)
-def test_a_duration_has_at_most_two_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
