@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
-from jupyter_jobs.appsync.client import AppSyncClient, ConnectionState, Subscription
-from jupyter_jobs.errors import Unauthorized, WireError
+from jupyter_jobs.appsync.client import ConnectionState
+from jupyter_jobs.errors import Unauthorized
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.client import JobClient
@@ -20,24 +19,6 @@ __all__ = ["News", "follow_group", "follow_jobs"]
 
 FEW = 20
 """Jobs that are followed by a subscription each; more of them by one to all jobs."""
-
-
-class _EveryGroup(AppSyncClient):
-    """Leaves out the filter of a subscription that is for all groups: null would match jobs without one alone."""
-
-    def subscribe(
-        self,
-        document: str,
-        variables: Mapping[str, Any] | None = None,
-        *,
-        on_started: Callable[[], object],
-        on_data: Callable[[dict[str, Any]], object],
-        on_ended: Callable[[WireError | None], object],
-    ) -> Subscription:
-        given = {name: value for name, value in (variables or {}).items() if value is not None}
-        return super().subscribe(
-            document, given, on_started=on_started, on_data=on_data, on_ended=on_ended
-        )
 
 
 class News:
@@ -90,13 +71,11 @@ async def follow_group(target: Target, group: str | None) -> AsyncIterator[JobCl
         NotSupported: The API cannot tell which jobs there are.
         WireError: It cannot be asked.
     """
-    async with _wire(target) as wire:
-        client = JobClient(target, group=group, wire=wire)
-        async with client:
-            await client.api.run(calls.page(group, limit=1))  # what is wrong shall raise
-            client.start()
-            await client.ready()
-            yield client
+    async with JobClient(target, group=group) as client:
+        await client.api.run(calls.page(group, limit=1))  # what is wrong shall raise
+        client.start()
+        await client.ready()
+        yield client
 
 
 @asynccontextmanager
@@ -106,14 +85,12 @@ async def follow_jobs(target: Target, bodies: Iterable[Body]) -> AsyncIterator[J
     few = len(bodies) <= FEW and "id" in target.profile.updates
     if few:
         target = replace(target, profile=_of_each(target.profile))
-    async with _wire(target) as wire:
-        client = JobClient(target, group=None, wire=wire)
-        async with client:
-            for body in bodies:
-                client.adopt(body)
-            client.start()
-            await client.ready()
-            yield client
+    async with JobClient(target, group=None) as client:
+        for body in bodies:
+            client.adopt(body)
+        client.start()
+        await client.ready()
+        yield client
 
 
 def _of_each(profile: Profile) -> Profile:
@@ -121,12 +98,3 @@ def _of_each(profile: Profile) -> Profile:
     documents = {name: text for name, text in profile.documents.items() if name != "listJobs"}
     wider = {name: text for name, text in profile.wider.items() if name in documents}
     return replace(profile, documents=documents, wider=wider, updates={"id": profile.updates["id"]})
-
-
-@asynccontextmanager
-async def _wire(target: Target) -> AsyncIterator[AppSyncClient]:
-    wire = _EveryGroup(target.endpoint, target.auth)
-    try:
-        yield wire
-    finally:
-        await wire.aclose()

@@ -52,7 +52,7 @@ class JobClient(Submitting):
 
     Args:
         target: Where jobs go; see `find_target`, which `connect` calls.
-        group: Which jobs to follow.
+        group: Which jobs to follow; None for all.
         loop: The loop that updates arrive on; default the running one.
         blocking: Wraps every call that waits for a job on the calling thread; by default such a call is refused on the
             thread of the loop.

@@ -45,7 +45,7 @@ class JobFeed:
     Args:
         api: Asks and subscribes.
         reconciler: The questions, and the store that the answers and events go to.
-        group: Which jobs to follow.
+        group: Which jobs to follow; None for all.
         tasks: Where its task runs.
         subscription_timeout: Seconds of silence after which the jobs are asked for, or a live job's subscription
             renewed where the API cannot be asked.
@@ -58,7 +58,7 @@ class JobFeed:
         self,
         api: JobApi,
         reconciler: Reconciler,
-        group: str,
+        group: str | None,
         tasks: Tasks,
         *,
         subscription_timeout: float = SILENCE,

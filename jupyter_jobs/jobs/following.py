@@ -35,7 +35,7 @@ class Following:
         self,
         target: Target,
         *,
-        group: str = "default",
+        group: str | None = "default",
         loop: asyncio.AbstractEventLoop | None = None,
         blocking: Callable[[], AbstractContextManager[None]] | None = None,
         config: JobConfig = JobConfig(),  # noqa: B008  frozen

@@ -50,12 +50,12 @@ class Reconciler:
 
     Args:
         store: Where the answers go.
-        group: Which jobs to list.
+        group: Which jobs to list; None for all.
         profile: What the API can be asked.
     """
 
     def __init__(
-        self, store: JobStore, group: str, profile: Profile = PROFILES["jupyter_jobs"]
+        self, store: JobStore, group: str | None, profile: Profile = PROFILES["jupyter_jobs"]
     ) -> None:
         self.store = store
         self._group = group

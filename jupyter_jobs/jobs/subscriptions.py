@@ -26,7 +26,7 @@ class Subscriptions:
     Args:
         wire: Subscribes.
         profile: The subscription's document, and what one serves.
-        group: The group to follow where the API knows groups.
+        group: The group to follow where the API knows groups; None for all jobs.
         clock: Seconds, of the loop.
         on_started: Takes the job's id, or None for the group: from now on its events arrive.
         on_data: Takes the same, and the payload of an event.
@@ -37,14 +37,14 @@ class Subscriptions:
         self,
         wire: AppSyncClient,
         profile: Profile,
-        group: str,
+        group: str | None,
         *,
         clock: Callable[[], float],
         on_started: Callable[[str | None], object],
         on_data: Callable[[str | None, Mapping[str, Any]], object],
         on_refused: Callable[[str], object],
     ) -> None:
-        self.refused: dict[str, str] = {}
+        self.refused: dict[str | None, str] = {}
         self._wire = wire
         self._scope = profile.scope
         self._may_renew = not profile.can_ask  # else the API is asked, and nobody looks at silence
@@ -54,8 +54,8 @@ class Subscriptions:
         self._on_started = on_started
         self._on_data = on_data
         self._on_refused = on_refused
-        self._open: dict[str, Subscription] = {}
-        self._heard_at: dict[str, float] = {}  # in the order of the times
+        self._open: dict[str | None, Subscription] = {}
+        self._heard_at: dict[str | None, float] = {}  # in the order of the times
 
     @property
     def per_job(self) -> bool:
@@ -71,7 +71,7 @@ class Subscriptions:
         """Whether there is a subscription to it, or was until it was refused."""
         return key in self._open
 
-    def follow(self, key: str) -> None:
+    def follow(self, key: str | None) -> None:
         """Subscribe to a job, or to the group; nothing happens if it is."""
         if key in self._open:
             return
@@ -94,8 +94,14 @@ class Subscriptions:
                 self._on_refused(self.refused[key])
 
         self._heard(key)
+        # For all jobs the filter is left out: null would match jobs without a group alone.
+        variables = {} if key is None else {self._scope: key}
         subscription = self._open[key] = self._wire.subscribe(
-            self._document, {self._scope: key}, on_started=started, on_data=arrived, on_ended=ended
+            self._document,
+            variables,
+            on_started=started,
+            on_data=arrived,
+            on_ended=ended,
         )
 
     def leave(self, id_: str) -> None:
@@ -124,7 +130,7 @@ class Subscriptions:
         for subscription in closing.values():
             subscription.close()
 
-    def _heard(self, key: str) -> None:
+    def _heard(self, key: str | None) -> None:
         """Note that there was news of it just now."""
         if self._may_renew:
             self._heard_at.pop(key, None)

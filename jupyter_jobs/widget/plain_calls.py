@@ -199,7 +199,9 @@ class PlainCalls:
     @property
     def group(self) -> str:
         """Which jobs belong together."""
-        return self._client.group
+        group = self._client.group
+        assert group is not None  # only a client by itself may follow all
+        return group
 
     def on(self, **callbacks: Unpack[Callbacks]) -> Callable[[], None]:
         """Call these from now on, as `on_job_complete=notify`; what is returned ends that. See `JobClient.on`."""

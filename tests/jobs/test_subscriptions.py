@@ -37,12 +37,12 @@ class Wire:
 
 
 class Rig:
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, group: str | None = "g") -> None:
         self.wire, self.now, self.news = Wire(), 0.0, []  # type: ignore[var-annotated]  # tuples of what is told
         self.subscriptions = Subscriptions(
             self.wire,  # type: ignore[arg-type]  # all that is used of one
             profile,
-            "g",
+            group,
             clock=lambda: self.now,
             on_started=lambda id_: self.news.append(("started", id_)),
             on_data=lambda id_, payload: self.news.append(("data", id_, payload)),
@@ -58,6 +58,13 @@ def group() -> Rig:
 @pytest.fixture
 def each() -> Rig:
     return Rig(PROFILES["seed"])
+
+
+def test_all_jobs_are_subscribed_to_without_a_filter() -> None:
+    rig = Rig(PROFILES["jupyter_jobs"], group=None)
+    rig.subscriptions.start([])
+
+    assert rig.wire.open() == [{}]
 
 
 def test_one_subscription_serves_a_group(group: Rig) -> None:
