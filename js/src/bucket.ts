@@ -18,6 +18,8 @@ export interface Group {
   /** The mean over its jobs, those that ended count as whole; null when none can still change. */
   progress: number | null;
   finished: number;
+  /** When the first of its jobs started; infinite when none has. */
+  readonly began: number;
 }
 
 export interface Item {
@@ -126,5 +128,8 @@ export function groupOf(bucket: Bucket): Group {
     },
     progress: live ? done / total : null,
     finished: total - live,
+    get began() {
+      return items.reduce((first, { row }) => Math.min(first, row.startedAt ?? first), Infinity);
+    },
   };
 }

@@ -112,27 +112,12 @@ const NOT_PLAIN = /[^ -~]|^ |  | $/;
 export const oneLine = (text: string): string =>
   NOT_PLAIN.test(text) ? plainText(text).replace(/\s+/g, " ").trim() : text;
 
-/** Where a text stops being a JSON object, as `line 2: …`; "" for one, and for nothing. */
+/** Why a text is no JSON object, in the browser's words; "" for one, and for nothing. */
 export function objectTrouble(text: string): string {
-  if (isObject(text)) return "";
-  const lines = text.split("\n");
-  const wrong = lines.findIndex((_, at) => !beginsObject(lines.slice(0, at + 1).join("\n")));
-  return `line ${wrong < 0 ? lines.length : wrong + 1}: this is no JSON object`;
-}
-
-/** Whether whole lines may go on as an object: they are one when all that is open is closed. */
-function beginsObject(text: string): boolean {
-  let closing = "";
-  for (const [mark] of text.replace(/"(\\.|[^"\\])*"/g, "").matchAll(/[{}[\]]/g))
-    closing = mark === "{" ? `}${closing}` : mark === "[" ? `]${closing}` : closing.slice(1);
-  return isObject(text.replace(/,\s*$/, "").replace(/:\s*$/, ":0") + closing);
-}
-
-function isObject(text: string): boolean {
   try {
     JSON.parse(text.trim() || "{}");
-    return /^\s*(\{|$)/.test(text);
-  } catch {
-    return false;
+    return /^\s*(\{|$)/.test(text) ? "" : "This is no JSON object.";
+  } catch ({ message }: any) {
+    return message;
   }
 }

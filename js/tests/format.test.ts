@@ -150,17 +150,14 @@ describe("a text that is to be a JSON object", () => {
     },
   );
 
-  test.each([
-    ['{"a": }', 1],
-    ['{\n"a": 1,\nb: 2\n}', 3],
-    ['{\n"a": [1, 2,\n3],\n"b": tru\n}', 4],
-    ['{\n"a": 1,\n}', 3],
-    ['{\n"a":\n', 3],
-    ["{}\n}", 2],
-    ["[1, 2]", 1],
-    ['"a"', 1],
-    ["3", 1],
-  ])("%j goes wrong in line %i", (text, line) => {
-    expect(format.objectTrouble(text)).toBe(`line ${line}: this is no JSON object`);
+  test.each(['{"a": }', '{"a": tru}', '{"a":', "{}}"])(
+    "%j is told as the browser tells it",
+    (text) => {
+      expect(format.objectTrouble(text)).toMatch(/JSON/);
+    },
+  );
+
+  test.each(["[1, 2]", '"a"', "3", "null"])("%j is JSON, and no object", (text) => {
+    expect(format.objectTrouble(text)).toBe("This is no JSON object.");
   });
 });

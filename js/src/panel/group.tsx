@@ -1,6 +1,6 @@
 import { Fragment, h, memo, type ComponentChildren, type JSX } from "../dom.ts";
 import { Bar, Words } from "../columns.tsx";
-import { clockTime, compact, grouped, isLive, oneLine, STATUSES } from "../format.ts";
+import { clockTime, compact, grouped, isLive, oneLine, roughly, STATUSES } from "../format.ts";
 import type { Group } from "../outline.ts";
 import { StateIcon, STATES } from "../states.tsx";
 import type { Verb } from "../types.ts";
@@ -26,15 +26,20 @@ export const verbsOf = (view: View, { counts }: Group): Verb[] =>
       STATUSES.some((status) => counts[status] && STATES[status].verb === verb) && can(view, verb),
   );
 
+/** Of a batch that has gone less far nothing is foretold. */
+const LEAST = 0.02;
+
 interface GroupProps extends LineProps {
   group: Group;
   acts: ReadonlyMap<string, ActState>;
+  /** The kernel's clock; 0 while the jobs may be old. */
+  now: number;
 }
 
 /** Jobs of one name, one tag, one batch or one failure in a line. */
 export const GroupView = memo((props: GroupProps): JSX.Element => {
   const { group, view, open } = props;
-  const { counts, total, finished } = group;
+  const { counts, total, finished, progress } = group;
   const title = oneLine(group.title);
   // The state that says most: what moves or waits, then how it ended.
   const there = STATUSES.filter((status) => counts[status]);
@@ -42,6 +47,10 @@ export const GroupView = memo((props: GroupProps): JSX.Element => {
   const told = actsTold(props.acts, group.ids);
   const words = told && <Words text={told} />;
   const isFailure = group.kind === "failure";
+  // A batch goes on as it went so far; groups by name have jobs of other days.
+  const spent = props.now - group.began;
+  const left =
+    group.kind === "batch" && progress && progress > LEAST ? spent / progress - spent : 0;
   const finishedAt = isFailure && group.example.finishedAt;
   const cells: [string, ComponentChildren][] = isFailure
     ? [
@@ -73,7 +82,7 @@ export const GroupView = memo((props: GroupProps): JSX.Element => {
           "work",
           <>
             <Bar
-              part={group.progress ?? 1}
+              part={progress ?? 1}
               counted={`${compact(finished)}/${compact(total)}`}
               what={title}
               spoken={[`${finished} of ${total} finished`]}
@@ -92,7 +101,7 @@ export const GroupView = memo((props: GroupProps): JSX.Element => {
               )}
           </>,
         ],
-        ["time", null],
+        ["time", left > 0 && <span class="jj-left">{roughly(left)} left</span>],
       ];
   return (
     <Line
@@ -102,7 +111,7 @@ export const GroupView = memo((props: GroupProps): JSX.Element => {
       expanded={!group.fold}
       of={group}
       what={title}
-      cells={[["state", <StateIcon status={status} alone part={group.progress} />], ...cells]}
+      cells={[["state", <StateIcon status={status} alone part={progress} />], ...cells]}
       verbs={isFailure ? [] : verbsOf(view, group)}
       press={() => toggleGroup(view, group)}
       below={isFailure && open && <FailureCard group={group} view={view} />}

@@ -16,6 +16,7 @@ const STEP = 3;
 /** The lines, trouble first; however many there are, only those in sight and a few more are in the page. */
 export function List(props: PartProps & { heads: boolean }): JSX.Element {
   const { view, outline, presence, now, heads } = props;
+  const { frozen } = presence;
   const { ui, bridge } = view;
   const { store } = bridge;
   const { open, asking, focused, wantsFocus, acts, rowHeight, scrollTop, choice } = ui.now;
@@ -118,14 +119,16 @@ export function List(props: PartProps & { heads: boolean }): JSX.Element {
                 tabIndex: key === reachable ? 0 : -1,
               };
               if (line.kind !== "job")
-                return <GroupView {...common} group={line.group} acts={acts} />;
+                return (
+                  <GroupView {...common} group={line.group} acts={acts} now={frozen ? 0 : now} />
+                );
               const { row } = line;
               return (
                 <RowView
                   {...common}
                   row={row}
                   level={line.depth + 1}
-                  frozen={presence.frozen}
+                  frozen={frozen}
                   act={acts.get(row.id)}
                   verb={verbOf(view, row)}
                   now={isLive(row.status) || row.attached ? now : 0}

@@ -96,7 +96,7 @@ test("Ctrl+Enter submits, and the notebook does not hear of it", async () => {
 test("parameters are checked while they are typed", async () => {
   await write("request", "Clean data");
   await write("params", '{"day": 3,\n day: 4}');
-  expect(said()).toBe("line 2: this is no JSON object");
+  expect(said()).toMatch(/JSON/);
 
   await panel.click(panel.one("button", "Submit"));
   expect(asked()).toEqual([]);

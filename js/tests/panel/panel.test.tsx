@@ -8,10 +8,10 @@ import refused from "../../../tests/wire/panel-refused.json";
 import running from "../../../tests/wire/panel-running.json";
 import silent from "../../../tests/wire/panel-silent.json";
 import type { Recorded } from "../fake_model.ts";
-import { manyRows, NOW, snapshotOf, stormPatch } from "../many.ts";
+import { manyRows, NOW, recordedOf, snapshotOf, stormPatch } from "../many.ts";
 import { mount, type Mounted } from "../mount.ts";
 import { rowOf } from "../rows.ts";
-import type { Details, Connection, ToKernel } from "../../src/types.ts";
+import type { Connection, Details, Row, ToKernel } from "../../src/types.ts";
 
 let panel: Mounted;
 afterEach(() => panel.unmount());
@@ -354,4 +354,51 @@ test("what a job says stays text, wherever it is shown", async () => {
   expect(panel.el.querySelectorAll("img, script, [onerror]")).toHaveLength(0);
   expect(panel.el.querySelector(".jj-name")?.textContent).toBe(evil);
   expect(panel.text().split("<script>").length).toBeGreaterThan(8);
+});
+
+describe("a batch", () => {
+  const batch = (done: number, more: Partial<Row> = {}): Recorded =>
+    recordedOf(
+      Array.from({ length: 40 }, (_, index) =>
+        rowOf({
+          ...{ id: `j${index}`, name: `fold #${index}`, batch: "b", startedAt: NOW - 60_000 },
+          ...(index < done ? { status: "SUCCEEDED", finishedAt: NOW - 30_000 } : {}),
+          ...more,
+        }),
+      ),
+    );
+
+  test("tells how long it will still take, as it went so far", async () => {
+    await show(batch(10));
+
+    expect(panel.all("row").at(-1)?.textContent).toContain("3m left");
+  });
+
+  test.each([
+    ["that has hardly begun", batch(0)],
+    ["of which none has started", batch(0, { status: "QUEUED", startedAt: null, progress: 0.5 })],
+    ["that is over", batch(40)],
+  ])("%s foretells nothing", async (_, recorded) => {
+    await show(recorded);
+
+    expect(panel.all("row").at(-1)?.textContent).toContain("fold");
+    expect(panel.el.textContent).not.toContain("left");
+  });
+
+  test("foretells nothing from what may be old", async () => {
+    await show(withConnection(batch(10), { state: "stale", detail: "No answer." }));
+
+    expect(panel.el.textContent).not.toContain("left");
+  });
+
+  test("by name foretells nothing, for it has jobs of other days", async () => {
+    await show(batch(10, { batch: null }));
+    const select = panel.el.querySelector("select") as HTMLSelectElement;
+    select.value = "name";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    await panel.pass();
+
+    expect(panel.all("row").at(-1)?.textContent).toContain("fold");
+    expect(panel.el.textContent).not.toContain("left");
+  });
 });
