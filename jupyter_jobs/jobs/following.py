@@ -60,7 +60,7 @@ class Following:
         self._feed: JobFeed | None = None
         self._ending: asyncio.Task[None] | None = None
         self._unobserve: list[Callable[[], object]] = []
-        self.store = store if store is not None else JobStore(threading.RLock())
+        self.store = store if store is not None else JobStore(threading.RLock(), group=group)
         self.api = JobApi(
             wire or config.dial(target.endpoint, target.auth),
             revive=target.revive,

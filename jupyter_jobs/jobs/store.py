@@ -4,7 +4,8 @@ Pure: no clock, no sockets, no threads of its own. A job may arrive many times a
 and by mutation; whatever the order, the store ends with the newest version of each.
 
 A job that was retried is superseded by its retry, also in whatever order the two arrive. It stays, and is only left
-out where a line of attempts counts once: by its newest.
+out where a line of attempts counts once: by its newest. A job of another group, which somebody asked for, is kept
+current as any other, and is not among the group's.
 """
 
 from __future__ import annotations
@@ -33,14 +34,19 @@ class JobStore:
 
     Args:
         lock: Guards a merge where several threads share the store.
+        group: Whose jobs are counted and iterated over; None for all.
     """
 
-    def __init__(self, lock: AbstractContextManager[Any] | None = None) -> None:
+    def __init__(
+        self, lock: AbstractContextManager[Any] | None = None, *, group: str | None = None
+    ) -> None:
+        self._group = group
+        self._elsewhere: set[str] = set()  # those of other groups
         self._lock = lock if lock is not None else nullcontext()
         self._bodies: dict[str, Mapping[str, Any]] = {}
         self._jobs: dict[str, Job] = {}
         self._counts: Counter[JobStatus] = Counter()
-        self._superseded: Counter[JobStatus] = Counter()  # those of `_counts` that have a retry
+        self._unlisted: Counter[JobStatus] = Counter()  # those of `_counts` that are not listed
         self._retries: dict[str, str] = {}
         self._paces: dict[str, list[tuple[str, float]]] = {}
         self._observers: list[Observer] = []
@@ -77,6 +83,8 @@ class JobStore:
                     self._count(id_, _STATUS[known["status"]], -1)
                     self._count(id_, status, 1)
             else:
+                if self._group is not None and body.get("group") not in (None, self._group):
+                    self._elsewhere.add(id_)
                 self._count(id_, status, 1)
             self._bodies[id_] = body
             self._jobs.pop(id_, None)
@@ -109,8 +117,8 @@ class JobStore:
 
     def _count(self, id_: str, status: JobStatus, n: int) -> None:
         self._counts[status] += n
-        if id_ in self._retries:
-            self._superseded[status] += n
+        if not self.is_listed(id_):
+            self._unlisted[status] += n
 
     def _supersede(self, id_: str, retry: str) -> JobStatus | None:
         """Note the retry of a job; return the job's status if it is here and was not superseded before."""
@@ -126,7 +134,8 @@ class JobStore:
         if (body := self._bodies.get(id_)) is None:
             return None
         status = _STATUS[body["status"]]
-        self._superseded[status] += 1
+        if id_ not in self._elsewhere:
+            self._unlisted[status] += 1
         return status
 
     def _age(self, id_: str) -> tuple[str, str]:
@@ -135,6 +144,10 @@ class JobStore:
     def superseded(self, id_: str) -> bool:
         """Whether a job was retried, so that the retry stands for both."""
         return id_ in self._retries
+
+    def is_listed(self, id_: str) -> bool:
+        """Whether a job is one of the group's that no retry stands for."""
+        return id_ not in self._retries and id_ not in self._elsewhere
 
     def successor(self, id_: str) -> str | None:
         """Return the id of a job's retry, or None."""
@@ -168,7 +181,7 @@ class JobStore:
     def counts(self) -> dict[JobStatus, int]:
         """Return the number of jobs in each state that has any; a line of attempts counts as its newest."""
         with self._lock:
-            counts = self._counts - self._superseded
+            counts = self._counts - self._unlisted
         return {status: counts[status] for status in JobStatus if counts[status]}
 
     def live(self) -> list[str]:
@@ -186,7 +199,7 @@ class JobStore:
         return lambda: self._observers.remove(observer) if observer in self._observers else None
 
     def __iter__(self) -> Iterator[Job]:
-        return self._read(list(self._bodies))
+        return self._read(id_ for id_ in list(self._bodies) if id_ not in self._elsewhere)
 
     def _read(self, ids: Iterable[str]) -> Iterator[Job]:
         for id_ in ids:
@@ -196,7 +209,7 @@ class JobStore:
 
     def current(self) -> Iterator[Job]:
         """Iterate over the jobs that are not superseded: of each line of attempts the newest."""
-        return self._read(id_ for id_ in list(self._bodies) if id_ not in self._retries)
+        return self._read(id_ for id_ in list(self._bodies) if self.is_listed(id_))
 
     @property
     def bodies(self) -> Mapping[str, Mapping[str, Any]]:

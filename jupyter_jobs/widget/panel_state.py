@@ -97,7 +97,7 @@ class PanelState:
     most urgent rows go first, the others follow with the patches, for as long as `has_more`. One caller at a time;
     `touch` alone may come from any thread.
 
-    A job is in one of four places: unknown; waiting, with or without its row; told, with its row; superseded.
+    A job is in one of four places: unknown; waiting, with or without its row; told, with its row; not listed.
 
     Args:
         store: The jobs.
@@ -194,7 +194,7 @@ class PanelState:
         reads = 0
         while self._dirty and reads < most:
             id_ = self._dirty.pop()
-            if self._store.superseded(id_):
+            if not self._store.is_listed(id_):
                 self._rows.pop(id_, None)
                 if id_ in self._told:
                     self._told.remove(id_)
@@ -219,15 +219,15 @@ class PanelState:
         while self._waiting and len(rows) < ROWS:
             id_ = self._waiting[-1]
             known = self._rows.get(id_)
-            is_superseded = self._store.superseded(id_)
-            if known is None and not is_superseded:
+            is_listed = self._store.is_listed(id_)
+            if known is None and is_listed:
                 if reads <= 0:
                     break
                 reads -= 1
                 known = self._read(id_)
             self._waiting.pop()
             self._waits.discard(id_)
-            if known is not None and not is_superseded:
+            if known is not None and is_listed:
                 self._told.add(id_)
                 rows.append(known)
         return rows

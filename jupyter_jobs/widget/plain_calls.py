@@ -141,8 +141,7 @@ class PlainCalls:
             tag: A word that they have.
             since: When they were submitted at the earliest: a datetime (of this machine's time zone if it names none),
                 a date, a timedelta before now, or an ISO string.
-            group: The group; default the monitor's, "*" for all. Jobs of other groups are from then on among those
-                that the panel shows.
+            group: The group; default the monitor's, "*" for all. Jobs of other groups are not in the panel.
             limit: At most so many, the newest.
 
         Raises:

@@ -180,7 +180,7 @@ def most_urgent(store: JobStore, most: int) -> list[Job]:
             of_level = [
                 (body.get("createdAt") or "", id_)
                 for id_, body in list(store.bodies.items())
-                if body["status"] in wanted and not store.superseded(id_)
+                if body["status"] in wanted and store.is_listed(id_)
             ]
             first += [id_ for _, id_ in heapq.nlargest(most - len(first), of_level)]
     return [job for id_ in first if (job := store.get(id_)) is not None]

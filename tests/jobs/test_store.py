@@ -283,3 +283,40 @@ def test_the_pace_of_a_long_run_is_kept_sparsely_from_its_beginning_to_now() -> 
     assert len(pace) <= 65
     assert (pace[0], pace[-1]) == (("t1", 0.001), ("t1000", 1.0))
     assert list(pace) == sorted(pace, key=lambda sample: sample[1])
+
+
+def test_jobs_of_other_groups_are_kept_current_and_not_listed() -> None:
+    store, heard = JobStore(group="g"), []
+    store.observe(lambda id_, status: heard.append((id_, status)))
+    store.merge(body("ours", 1, "RUNNING") | {"group": "g"})
+    store.merge(body("theirs", 1, "RUNNING") | {"group": "other"})
+    store.merge(body("theirs", 2, "SUCCEEDED") | {"group": "other"})
+
+    assert [job.id for job in store] == [job.id for job in store.current()] == ["ours"]
+    assert store.counts() == {JobStatus.RUNNING: 1}
+    assert store.version("theirs") == 2
+    assert heard[-1] == ("theirs", JobStatus.SUCCEEDED)
+
+
+def test_a_live_job_of_another_group_is_asked_for() -> None:
+    store = JobStore(group="g")
+    store.merge(body("theirs", 1, "RUNNING") | {"group": "other"})
+
+    assert store.has_live
+    assert store.live() == ["theirs"]
+
+
+def test_a_retried_job_of_another_group_is_left_out_once() -> None:
+    store = JobStore(group="g")
+    store.merge(body("theirs", 1, "FAILED") | {"group": "other"})
+    store.merge(body("again", 1, "FAILED") | {"group": "other", "retryOf": "theirs"})
+    store.merge(body("ours", 1, "FAILED") | {"group": "g"})
+
+    assert store.counts() == {JobStatus.FAILED: 1}
+
+
+def test_a_job_of_no_group_is_the_groups() -> None:
+    store = JobStore(group="g")
+    store.merge(body("j", 1, "RUNNING"))
+
+    assert [job.id for job in store] == ["j"]

@@ -34,7 +34,7 @@ class Watched:
     """A store, the state of its panel, and the rows of a page that is told every message."""
 
     def __init__(self) -> None:
-        self.store = JobStore()
+        self.store = JobStore(group="g")
         self.state = PanelState(self.store)
         self.store.observe(self.state.touch)
         self.rows: dict[str, dict[str, Any]] = {}
@@ -151,6 +151,19 @@ def test_a_change_of_the_connection_is_told_without_a_job() -> None:
     assert patch is not None
     assert set(patch) == {"type", "seq", "connection"}
     assert patch["connection"]["state"] == "reconnecting"
+
+
+def test_jobs_of_other_groups_are_never_told() -> None:
+    page = Watched()
+    page.store.merge(body("theirs", group="other"))
+    first = page.snapshot()
+    page.store.merge(body("theirs", version=2, group="other"))
+    page.store.merge(body("more", group="other"))
+
+    assert page.patch() is None
+    assert page.rows == {}
+    assert first["total"] == 0
+    assert not page.state.has_more
 
 
 def test_a_job_that_was_retried_is_gone_when_its_retry_comes() -> None:
