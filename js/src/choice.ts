@@ -19,7 +19,7 @@ export interface Choice {
   /** null: trouble first. */
   sort: Sort | null;
   /** null: by name where the list would be long, else not. */
-  groupBy: "none" | "name" | "tag" | null;
+  groupBy: "none" | "batch" | "name" | "tag" | null;
   /** The keys of the groups that are not as they are at first: unfolded, or of a small batch folded. */
   unfolded: ReadonlySet<string>;
 }

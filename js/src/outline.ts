@@ -33,7 +33,7 @@ import type { Row } from "./types.ts";
 
 export type { Group };
 
-/** Above so many jobs the automatic choice is to group them by name. */
+/** Up to so many jobs the automatic choice is to group them by batch, above it also by name. */
 export const MANY = 200;
 /** A batch of more jobs than these is folded at first. */
 const FEW = 20;
@@ -110,7 +110,8 @@ export function outlineOf(store: JobStore): Outline {
     a.tie - b.tie ||
     compareText(idOf(a), idOf(b));
 
-  const wanted = (): Mode => choice.groupBy ?? (shown > MANY && !choice.sort ? "name" : "none");
+  const wanted = (): Mode =>
+    choice.groupBy ?? (choice.sort ? "none" : shown > MANY ? "name" : "batch");
 
   function rebuild(): void {
     buckets.clear();
@@ -212,7 +213,7 @@ export function outlineOf(store: JobStore): Outline {
     const bucket =
       mode === "tag"
         ? put(mode, "no tag", "")
-        : batch && !choice.groupBy && !choice.sort
+        : batch && (mode === "batch" || (mode === "name" && !choice.groupBy))
           ? put("batch", stem(label(row)), batch)
           : mode === "name"
             ? put(mode, stem(label(row)))
@@ -268,7 +269,7 @@ export function outlineOf(store: JobStore): Outline {
     const kindOf = (bucket: Bucket): number =>
       bucket.kind === "failure"
         ? 0
-        : 2 - bucket.header + (mode === "none" ? 2 * overOf(bucket) : 0);
+        : 2 - bucket.header + (mode === "name" || mode === "tag" ? 0 : 2 * overOf(bucket));
     const by = kindOf(a) - kindOf(b);
     if (by || !a.header || !b.header || a.kind === "failure")
       return by || compare(a.items[0] as Item, b.items[0] as Item);
@@ -311,7 +312,7 @@ export function outlineOf(store: JobStore): Outline {
       return shown;
     },
     get groupedBy() {
-      return mode;
+      return mode === "batch" && !blocks.some(({ kind }) => kind === mode) ? "none" : mode;
     },
     ids: () => [...items.values()].filter(isIn).map(idOf),
     set(next) {

@@ -458,6 +458,22 @@ describe("jobs of one batch", () => {
     },
   );
 
+  test("are what the jobs are said to be grouped by, where there are any", () => {
+    const [outline, store] = showing([running("r"), ...of("b", 2)]);
+    expect(outline.groupedBy).toBe("batch");
+
+    store.drop(["b0", "b1"]);
+    outline.update();
+
+    expect(outline.groupedBy).toBe("none");
+  });
+
+  test("are groups of a sorted list where the reader chose so", () => {
+    const choice: Partial<Choice> = { groupBy: "batch", sort: { key: "time", down: false } };
+
+    expect(linesOf(showing(of("b", 2), choice)[0])).toEqual(["group clean 2", "  b1", "  b0"]);
+  });
+
   test("those that failed stand above, and count in their group", () => {
     const bad = { id: "x", name: "clean #9", batch: "b", ...failed("x", 5) };
     const [outline] = showing([...of("b", 21), bad]);

@@ -11,6 +11,7 @@ type Grouping = NonNullable<Choice["groupBy"]>;
 /** The ways to put jobs together. */
 const GROUPINGS: readonly (readonly [Grouping, string])[] = [
   ["none", "No groups"],
+  ["batch", "By batch"],
   ["name", "By name"],
   ["tag", "By tag"],
 ];
