@@ -30,6 +30,8 @@ from graphql import (
 )
 from graphql.language import Location
 
+from jupyter_jobs.backend.shape import CHARACTERS, check_fields, check_root_fields, check_text
+
 __all__ = ["SHORT", "Documents"]
 
 _KEPT = 100  # documents
@@ -55,18 +57,21 @@ class Documents:
         """Return a document and what is invalid in it.
 
         Raises:
-            GraphQLError: It is no GraphQL.
+            GraphQLError: It is no GraphQL, or more than a document may be; see `shape`.
         """
         if len(query) <= SHORT:
             return self._remembered(query)
-        if (repetition := _find_repetition(query)) is not None:
+        if len(query) <= CHARACTERS and (repetition := _find_repetition(query)) is not None:
+            check_root_fields(len(repetition.fields))
             single, invalid = self._remembered(repetition.single)
             if not invalid:
                 return repetition.multiplied(single), ()
         return self._parse(query)
 
     def _parse(self, query: str) -> tuple[DocumentNode, Sequence[GraphQLError]]:
+        check_text(query)
         document = parse(query)
+        check_fields(document)
         return document, validate(self._schema, document)
 
 

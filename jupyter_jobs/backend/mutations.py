@@ -12,6 +12,7 @@ from jupyter_jobs.backend.queries import Info
 from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Body, Repository
 from jupyter_jobs.backend.retention import Retention
+from jupyter_jobs.backend.rights import check_job, check_owner, named_only
 from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.submissions import Submissions
 from jupyter_jobs.jobs.limits import EVENT_LIMIT, event_size
@@ -30,17 +31,21 @@ class Mutations:
         self._submissions = Submissions(repository, runner)
         self._measuring = Measuring(runner.folder)
 
-    def submit_job(self, _: Any, __: Info, input: dict[str, Any]) -> Body | Awaitable[Body]:
+    def submit_job(self, _: Any, info: Info, input: dict[str, Any]) -> Body | Awaitable[Body]:
         """Store a job, or return the one that stands for it already."""
-        return self._submissions.submit(input)
+        return self._submissions.submit(input if info.context.owner else named_only(input))
 
-    def retry_job(self, _: Any, __: Info, id: str) -> Body | Awaitable[Body]:
+    def retry_job(self, _: Any, info: Info, id: str) -> Body | Awaitable[Body]:
         """Submit the work of a job that ended once more."""
+        if not info.context.owner:
+            check_job(self._known(id), "retry")
         return self._submissions.retry(id)
 
-    def cancel_job(self, _: Any, __: Info, id: str) -> Body:
+    def cancel_job(self, _: Any, info: Info, id: str) -> Body:
         """Ask for the end of a job."""
         body = self._known(id)
+        if not info.context.owner:
+            check_job(body, "cancel")
         if body["status"] == "QUEUED":
             return self._repository.update(id, {"status": "CANCELLED"})
         if body["status"] == "RUNNING":
@@ -59,6 +64,8 @@ class Mutations:
         if changes.get("total") and "done" in changes and "progress" not in changes:
             changes["progress"] = min(max(changes["done"] / changes["total"], 0.0), 1.0)
         body = self._known(id_)
+        if not info.context.owner:
+            check_job(body, "report on")
         point = None
         if "metrics" in changes:
             point = self._measuring.read(body, json.loads(changes["metrics"]))
@@ -82,12 +89,14 @@ class Mutations:
     async def prune_jobs(
         self,
         _: Any,
-        __: Info,
+        info: Info,
         before: str,
         group: str | None = None,
         filesOnly: bool | None = None,
     ) -> int:
         """Forget jobs that ended before a time; return how many."""
+        if not info.context.owner:
+            check_owner("forget jobs")
         return await self._retention.prune(before, group, files_only=bool(filesOnly))
 
     def _known(self, id_: str) -> Body:

@@ -12,6 +12,7 @@ from jupyter_jobs.backend.inputs import read_limit, read_moment
 from jupyter_jobs.backend.job_folder import JobFolder
 from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Body, Repository
+from jupyter_jobs.backend.rights import check_job
 from jupyter_jobs.backend.runner import Runner
 
 __all__ = ["Info", "Queries"]
@@ -92,9 +93,11 @@ class Queries:
         names = dict(selected_fields(selected, info.fragments)).values() if selected else ()
         return await asyncio.to_thread(self._folder(id).result, may_stay="path" in names)
 
-    def job_payload(self, _: Any, __: Info, id: str) -> str | None:
+    def job_payload(self, _: Any, info: Info, id: str) -> str | None:
         """Return what a job was submitted with, or None."""
-        self._known(id)
+        body = self._known(id)
+        if not info.context.owner:
+            check_job(body, "read the work of")
         return self._repository.payload(id)
 
     def _folder(self, id_: str) -> JobFolder:

@@ -77,6 +77,7 @@ class Api:
         operation_name: str | None = None,
         *,
         inside: Mapping[str, Any] | None = None,
+        owner: bool = True,
     ) -> dict[str, Any]:
         """Run one document and return the whole answer; what it asks wrongly stands in `errors`.
 
@@ -85,6 +86,7 @@ class Api:
             variables: As JSON.
             operation_name: Which of several operations.
             inside: Fields of a job that only this process may write, for `updateJob`.
+            owner: Whether whoever asks may have any code run: the owner and this process, not a guest; see `rights`.
         """
         read = self._documents.read
         try:
@@ -110,6 +112,7 @@ class Api:
             operation_name=operation_name,
             context_value=Context(
                 inside=inside or {},
+                owner=owner,
                 transaction=self._repository.transaction,
                 publish=self._publish,
                 plans=self._plans,

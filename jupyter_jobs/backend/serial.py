@@ -26,12 +26,14 @@ class Context:
 
     Attributes:
         inside: Fields of a job that only this process may write.
+        owner: Whether whoever asks may have any code run.
         transaction: Holds what is written in a block together.
         publish: Is given each mutation's name and what it came to, as the caller selected it, once that is kept.
         plans: Of the documents that are executed, if they come again.
     """
 
     inside: Mapping[str, Any] = field(default_factory=dict)
+    owner: bool = True
     transaction: Callable[[], AbstractContextManager[None]] = nullcontext
     publish: Callable[[str, dict[str, Any]], object] = lambda name, selected: None
     plans: Plans = field(default_factory=Plans)
