@@ -34,7 +34,7 @@ from jupyter_jobs.jobs.series import Metrics, Series
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.jobs.unsuccessful import never_started, unsuccessful
 
-__all__ = ["JobHandle", "JobOwner", "job_id"]
+__all__ = ["JobHandle", "JobOwner", "in_slices", "job_id"]
 
 T = TypeVar("T")
 
@@ -271,14 +271,11 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
                 )
 
     def _error(self, timeout: float | None) -> BaseException | None:
-        """Wait for the end and return what the future has of an error.
-
-        In slices: Python sees a signal that arrives right before a lock is waited for only after that wait.
-        """
-        due = math.inf if timeout is None else time.monotonic() + timeout
+        """Wait for the end and return what the future has of an error."""
         with self._waiting(timeout):
-            while not self.done() and (left := due - time.monotonic()) > 0:
-                concurrent.futures.wait([self], min(left, _SLICE))
+            for seconds in in_slices(timeout):
+                if concurrent.futures.wait([self], seconds).done:
+                    break
             return super().exception(0)
 
     @contextmanager
@@ -324,6 +321,17 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
             with self._settling:
                 self._raised = _first(self._raised, raised)  # two threads that ask get the same
         return error if self._raised is None else self._raised
+
+
+def in_slices(timeout: float | None) -> Iterator[float]:
+    """Yield how many seconds to wait next until the time is over: 0, then never much at once; None waits for ever.
+
+    For Python sees a signal that arrives right before a lock is waited for only after that wait.
+    """
+    yield 0.0
+    due = math.inf if timeout is None else time.monotonic() + timeout
+    while (left := due - time.monotonic()) > 0:
+        yield min(left, _SLICE)
 
 
 def job_id(job: JobHandle[Any] | str) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from jupyter_jobs._loop import call_soon
 from jupyter_jobs.errors import InvalidCall
-from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.handle import JobHandle, in_slices
 
 __all__ = ["AsCompleted", "Waited", "as_completed", "handles_of", "wait"]
 
@@ -57,8 +58,20 @@ def wait(
         )
     handles = handles_of(jobs)
     with _blocking(job for job in handles if not job.done()):
-        done, not_done = concurrent.futures.wait(handles, timeout, return_when)
-    return Waited(_handles(done), _handles(not_done))
+        for seconds in in_slices(timeout):
+            found = concurrent.futures.wait(handles, seconds, return_when)
+            if _is_over(found, return_when):
+                break
+    return Waited(_handles(found.done), _handles(found.not_done))
+
+
+def _is_over(found: Any, return_when: str) -> bool:
+    if return_when == FIRST_COMPLETED and found.done:
+        return True
+    return not found.not_done or (
+        return_when == FIRST_EXCEPTION
+        and any(not job.cancelled() and job.exception() for job in found.done)
+    )
 
 
 def as_completed(jobs: Iterable[JobHandle[T]], timeout: float | None = None) -> AsCompleted[T]:
@@ -83,26 +96,27 @@ class AsCompleted(Generic[T]):
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._open = list(self._jobs)
         self._left = len(set(self._jobs))
-        self._ended: Iterator[Any] | None = None
+        self._ended: SimpleQueue[Any] | None = None
         self._queue: asyncio.Queue[JobHandle[T]] | None = None
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> JobHandle[T]:
-        ended: Iterator[Any] = self._ended or concurrent.futures.as_completed(
-            self._jobs, self._seconds()
-        )
-        self._ended = ended
+        if self._ended is None:
+            self._ended = SimpleQueue()
+            self._tell(self._ended.put)
+        if not self._left:
+            raise StopIteration
         while self._open and self._open[-1].done():  # only what has not ended is to be waited for
             self._open.pop()
-        try:
-            with _blocking(self._open):
-                job: JobHandle[T] = next(ended)
-        except TimeoutError:
-            raise self._over() from None
-        self._left -= 1
-        return job
+        with _blocking(self._open):
+            for seconds in in_slices(self._seconds()):
+                with suppress(Empty):
+                    job: JobHandle[T] = self._ended.get(timeout=seconds)
+                    self._left -= 1
+                    return job
+        raise self._over()
 
     def __aiter__(self) -> AsyncIterator[JobHandle[T]]:
         return self
@@ -111,11 +125,7 @@ class AsCompleted(Generic[T]):
         if self._queue is None:
             self._queue = asyncio.Queue()
             loop, told = asyncio.get_running_loop(), self._queue.put_nowait
-            for job in dict.fromkeys(self._jobs):
-                # Not the handle's own, which calls on the monitor's loop: it may be another one.
-                concurrent.futures.Future.add_done_callback(
-                    job, lambda ended: call_soon(loop, told, ended)
-                )
+            self._tell(lambda ended: call_soon(loop, told, ended))
         if not self._left:
             raise StopAsyncIteration
         try:
@@ -125,6 +135,12 @@ class AsCompleted(Generic[T]):
             raise self._over() from None
         self._left -= 1
         return job
+
+    def _tell(self, ended: Callable[[Any], object]) -> None:
+        """Call with each job when it has ended, on whichever thread that is seen."""
+        for job in dict.fromkeys(self._jobs):
+            # Not the handle's own, which calls on the monitor's loop: it may be another one.
+            concurrent.futures.Future.add_done_callback(job, ended)
 
     def _seconds(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())

@@ -29,7 +29,7 @@ from jupyter_jobs.errors import (
 from jupyter_jobs.jobs import calls, handle
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.estimates import Queue
-from jupyter_jobs.jobs.handle import JobHandle
+from jupyter_jobs.jobs.handle import JobHandle, in_slices
 from jupyter_jobs.jobs.model import Job
 from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.requests import Command
@@ -692,6 +692,14 @@ async def test_an_interrupted_wait_leaves_the_job_alone(
 
         assert not job.done()
         assert job.status == "QUEUED"
+
+
+def test_a_wait_is_in_slices_so_that_an_interrupt_is_seen() -> None:
+    endless = in_slices(None)
+
+    assert [next(endless) for _ in range(3)] == [0.0, 1.0, 1.0]
+    assert list(in_slices(0)) == [0.0]
+    assert [next(some) for some in [in_slices(0.5)] for _ in range(2)][1] <= 0.5
 
 
 async def test_a_wait_that_would_hold_up_its_own_end_is_refused(

@@ -94,6 +94,18 @@ async def test_those_that_have_ended_come_at_once_on_any_thread(
     assert [job async for job in as_completed([])] == []
 
 
+async def test_those_that_have_ended_come_even_if_there_is_no_time(
+    jobs: list[JobHandle[Any]], external_backend: RunningBackend
+) -> None:
+    end(external_backend, jobs[1])
+    await jobs[1]
+    iterator = as_completed(jobs, timeout=0)
+
+    assert await asyncio.to_thread(next, iterator) is jobs[1]
+    with pytest.raises(TimeoutError, match="2 of 3"):
+        await asyncio.to_thread(next, iterator)
+
+
 async def test_when_the_time_is_over_the_jobs_go_on(jobs: list[JobHandle[Any]]) -> None:
     says = "3 of 3 jobs have not ended after 0.01 s; they go on"
 
