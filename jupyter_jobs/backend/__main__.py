@@ -15,9 +15,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m jupyter_jobs.backend")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--idle-exit", type=float)
+    parser.add_argument("--quiet", action="store_true", help="log to the file alone")
+    parser.add_argument("--belongs-to", type=int, metavar="PID", help="of a JupyterHub server")
     args = parser.parse_args()
     try:
-        return serve(Options(data_dir=args.data_dir, idle_exit=args.idle_exit))
+        return serve(
+            Options(
+                data_dir=args.data_dir,
+                idle_exit=args.idle_exit,
+                quiet=args.quiet,
+                belongs_to=args.belongs_to,
+            )
+        )
     except JobsError as error:
         print(error, file=sys.stderr)  # noqa: T201  # what a terminal program does
         return 1

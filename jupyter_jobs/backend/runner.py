@@ -74,11 +74,17 @@ class Runner:
         self._followers: set[asyncio.Task[None]] = set()
         self._wanted = asyncio.Event()
         self._scheduler: asyncio.Task[None] | None = None
+        self.closing = ""  # why no job is taken any more
 
     @property
     def live(self) -> int:
         """Jobs that run or could."""
         return self._schedule.live
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The process that watches over each job that runs here."""
+        return {id_: shim.pid for id_, shim in self._shims.items()}
 
     async def start(self, update: Update) -> None:
         """Adopt what is there and begin to start what waits.
@@ -104,8 +110,10 @@ class Runner:
         """See that a job can be done; what comes back is still to be waited for.
 
         Raises:
-            Refusal: It cannot, and why.
+            Refusal: It cannot, and why; `Draining` once no job is taken any more.
         """
+        if self.closing:
+            raise Refusal("Draining", self.closing)
         if self._is_elsewhere(fields):
             return None
         return EXECUTORS[fields["kind"]](Submission.read(fields["request"], payload))

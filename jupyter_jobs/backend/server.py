@@ -1,44 +1,40 @@
-"""The backend as a process: its folder, its key, its address, its start and its end."""
+"""The backend as a process: what it is made of, its start and its end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import importlib.metadata
 import json
 import logging
 import os
-import secrets
 import socket
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
 
-from jupyter_jobs._redact import redact
-from jupyter_jobs.appsync.auth import AnyOf, ApiKeyVerifier, Verifier
+from jupyter_jobs.appsync.auth import AnyOf, ApiKeyVerifier, Purpose, Verifier
 from jupyter_jobs.appsync.endpoint import is_loopback
+from jupyter_jobs.backend.address import Memory, announce, bind, listen, only_one, withdraw
 from jupyter_jobs.backend.app import Backend
+from jupyter_jobs.backend.ending import Ending, is_culled
+from jupyter_jobs.backend.gate import Gate, Page
+from jupyter_jobs.backend.logs import logging_to
+from jupyter_jobs.backend.metrics import CONTENT_TYPE, render
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.resolvers import Api, build
 from jupyter_jobs.backend.retention import Keep, Retention
 from jupyter_jobs.backend.runner import Runner, Update
-from jupyter_jobs.backend.session import Timing
+from jupyter_jobs.backend.session import Timing, unauthorized
 from jupyter_jobs.backend.topics import Topics
+from jupyter_jobs.backend.vitals import CountingApi, Vitals
 from jupyter_jobs.backend.web_server import WebServer
-from jupyter_jobs.errors import BackendUnavailable, ConfigurationError
-from jupyter_jobs.jobs.embedded import (
-    EmbeddedBackend,
-    data_folder,
-    process_started_at,
-    runtime_file,
-    write_private,
-)
+from jupyter_jobs.errors import ConfigurationError, JobsError, Unauthorized
+from jupyter_jobs.jobs.embedded import data_folder
 from jupyter_jobs.jobs.operations import UPDATE_JOB
 
 __all__ = ["Options", "listen", "serve", "updates"]
@@ -46,7 +42,6 @@ __all__ = ["Options", "listen", "serve", "updates"]
 log = logging.getLogger("jupyter_jobs.backend")
 
 KEY_VARIABLE = "JUPYTER_JOBS_API_KEY"
-_IDLE_LOOK = 1.0  # seconds between looks whether anybody is there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +59,8 @@ class Options:
         faults: A JSON file of faults that it does on purpose (`backend.faults`); None for a backend that does none.
         slots: Jobs that run at a time; default the number of CPUs.
         keep: What is kept of jobs that have ended; default as the environment says, see `Keep.read`.
+        quiet: Whether its log goes to its file alone, and not to the standard error.
+        belongs_to: The process of a JupyterHub server with which it ends, see `ending.is_culled`.
     """
 
     host: str = "127.0.0.1"
@@ -76,10 +73,12 @@ class Options:
     faults: Path | None = None
     slots: int | None = None
     keep: Keep | None = None
+    quiet: bool = False
+    belongs_to: int | None = None
 
 
 def serve(options: Options) -> int:
-    """Serve until TERM, Ctrl-C or idleness; returns the exit code.
+    """Serve until TERM, Ctrl-C or an end of `ending`; returns the exit code.
 
     Prints one JSON line when connections are accepted. Running jobs go on when it ends, and the next one adopts them.
 
@@ -87,7 +86,6 @@ def serve(options: Options) -> int:
         ConfigurationError: It may not or cannot bind there.
         BackendUnavailable: Another backend serves this data folder.
     """
-    _log_to_stderr()
     os.umask(0o077)
     # Not given to jobs, who inherit this environment.
     key = os.environ.pop(KEY_VARIABLE, "")
@@ -97,30 +95,44 @@ def serve(options: Options) -> int:
             "bind 127.0.0.1 and reach it through a tunnel"
         )
     keep = options.keep or Keep.read(os.environ)
+    owner = options.belongs_to if is_culled(os.environ) else None
     folder = data_folder(options.data_dir)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _only_one(folder), contextlib.closing(Repository(folder / "jobs.sqlite")) as repository:
-        memory = _Memory(folder / "address.json")
-        key = key or memory.key
-        with _bind(options, memory.port) as listener:
-            port = listener.getsockname()[1]
-            memory.keep(key, port)
-            return asyncio.run(_serve(options, keep, folder, repository, key, listener))
+    with only_one(folder), logging_to(folder, quiet=options.quiet), _failure_logged(options):
+        with contextlib.closing(Repository(folder / "jobs.sqlite")) as repository:
+            memory = Memory(folder)
+            key = key or memory.key
+            with bind(options.host, options.port, memory.port) as listener:
+                memory.keep(key, listener.getsockname()[1])
+                return asyncio.run(_serve(options, keep, owner, folder, repository, key, listener))
+
+
+@contextlib.contextmanager
+def _failure_logged(options: Options) -> Iterator[None]:
+    """Leave a line in the log about why it did not start, for who looks there later."""
+    try:
+        yield
+    except JobsError as error:
+        if options.quiet:
+            log.error("cannot serve: %s", error)
+        raise
 
 
 async def _serve(
     options: Options,
     keep: Keep,
+    owner: int | None,
     folder: Path,
     repository: Repository,
     key: str,
     listener: socket.socket,
 ) -> int:
-    schema = build()
-    topics = Topics(schema)
+    topics = Topics(build())
+    notices: tuple[str, ...] = getattr(repository, "notices", ())
     own_key = ApiKeyVerifier([key])
     verifier = _verifier(own_key, options.auth)
-    around = None
+    gate = Gate()
+    around: Callable[[ASGIApp], ASGIApp] = gate.around
     if options.faults is not None:
         from jupyter_jobs.backend.faults import ExpiringVerifier, Faults, FaultyApp, read_plan
 
@@ -128,33 +140,114 @@ async def _serve(
         verifier = ExpiringVerifier(verifier, faults)
 
         def around(app: ASGIApp) -> ASGIApp:
-            return FaultyApp(app, faults, own_key, lambda scope: server.transport(scope))
+            faulty = FaultyApp(app, faults, own_key, lambda scope: server.transport(scope))
+            return gate.around(faulty)
 
     runner = Runner(
         repository, folder, external=options.external, slots=options.slots or os.cpu_count() or 1
     )
-    api = Api(repository, runner, publish=topics.publish)
+    vitals = Vitals(repository, folder / "jobs.sqlite")
+    api = CountingApi(repository, runner, publish=topics.publish, vitals=vitals)
+
+    def end() -> None:
+        gate.shut()
+        withdraw(folder)
+        server.stop()
+
+    ending = Ending(repository, runner, gate, updates(api), end)
     backend = Backend(
         api,
         topics,
         verifier,
         timing=options.timing,
-        stats=lambda: {"pid": os.getpid(), "jobs": repository.counts()},
+        stats=lambda: {
+            **vitals.stats(),
+            **ending.told(),
+            "notices": notices,
+            "processes": runner.processes,
+        },
         around=around,
     )
 
-    server = WebServer(backend.app, on_ready=lambda: _announce(folder, key, listener))
+    def metrics() -> str:
+        door = {
+            "connections": backend.sockets,
+            "subscriptions": len(topics),
+            "events_sent_total": getattr(topics, "delivered", 0),
+            "events_dropped_total": topics.dropped,
+            "clients_cut_total": getattr(topics, "cut", 0),
+            "draining": ending.is_draining,
+        }
+        return render(vitals.families(door))
+
+    gate.pages = _pages(verifier, own_key, metrics, ending)
+
+    def ready() -> None:
+        told = announce(folder, key, listener, notices)
+        line = {"event": "ready", "http": told.http, "realtime": told.realtime, "pid": told.pid}
+        print(json.dumps(line), flush=True)  # noqa: T201  # the contract with whoever started it
+        for notice in notices:
+            log.warning("%s", notice)
+        log.info("ready at %s", told.http)
+
+    server = _Server(backend.app, on_ready=ready, on_stop=gate.shut)
     await runner.start(updates(api))
-    idle = asyncio.create_task(_end_when_idle(server, backend, runner, options.idle_exit))
-    retention = asyncio.create_task(Retention(repository, folder).run(keep))
+    tasks = [asyncio.create_task(Retention(repository, folder).run(keep), name="retention")]
+    if options.idle_exit is not None:
+        tasks.append(asyncio.create_task(ending.when_idle(options.idle_exit), name="idle"))
+    if owner is not None:
+        tasks.append(asyncio.create_task(ending.with_server(owner), name="owner"))
     try:
         await server.serve([listener])
     finally:
-        idle.cancel()
-        retention.cancel()
+        for task in tasks:
+            task.cancel()
+        ending.close()
         await runner.stop()
-        runtime_file(folder).unlink(missing_ok=True)
+        withdraw(folder)
+        log.info("ended; %d live jobs go on", runner.live)
     return 0
+
+
+class _Server(WebServer):
+    """Tells when it begins to end, whatever the reason."""
+
+    def __init__(
+        self, app: ASGIApp, *, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
+        super().__init__(app, on_ready=on_ready)
+        self._on_stop = on_stop
+
+    def stop(self) -> None:
+        self._on_stop()
+        super().stop()
+
+
+def _pages(
+    verifier: Verifier, own_key: Verifier, metrics: Callable[[], str], ending: Ending
+) -> dict[str, Page]:
+    """Return the pages besides those of `Backend`: `GET /metrics`, for all who are let in, and the owner's `POST /stop`."""
+
+    async def show_metrics(request: Request) -> Response:
+        try:
+            verifier.verify(request.headers, Purpose.REQUEST, b"")
+        except Unauthorized as error:
+            return JSONResponse({"errors": [unauthorized(error)]}, 401)
+        return PlainTextResponse(metrics(), media_type=CONTENT_TYPE)
+
+    async def stop(request: Request) -> Response:
+        try:
+            own_key.verify(request.headers, Purpose.REQUEST, b"")
+        except Unauthorized as error:
+            return JSONResponse({"errors": [unauthorized(error)]}, 401)
+        reason = {"finish": None, "cancel": "cancelled by jupyter-jobs stop --cancel"}
+        try:
+            ending.drain(reason[json.loads(await request.body())["jobs"]])
+        except (ValueError, TypeError, KeyError):
+            return JSONResponse({"error": 'POST {"jobs": "finish"} or {"jobs": "cancel"}'}, 400)
+        return JSONResponse(ending.told())
+
+    return {"/metrics": show_metrics, "/stop": stop}
 
 
 def updates(api: Api) -> Update:
@@ -183,106 +276,3 @@ def _verifier(own_key: Verifier, guests: Path | None) -> Verifier:
             f"cannot read from {guests} who else is let in: {error}"
         ) from error
     return AnyOf([own_key, read_verifiers(settings)])
-
-
-async def _end_when_idle(
-    server: WebServer, backend: Backend, runner: Runner, seconds: float | None
-) -> None:
-    while seconds is not None:
-        await asyncio.sleep(min(_IDLE_LOOK, seconds))
-        if backend.sockets or runner.live:
-            backend.active_at = time.monotonic()
-        elif time.monotonic() - backend.active_at > seconds:
-            log.info("nobody has asked for %g s: ending", seconds)
-            server.stop()
-            return
-
-
-def _announce(folder: Path, key: str, listener: socket.socket) -> None:
-    """Let clients find this backend, and tell whoever started it."""
-    host, port = listener.getsockname()[:2]
-    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    backend = EmbeddedBackend(
-        http=f"http://{authority}/graphql",
-        realtime=f"ws://{authority}/graphql/realtime",
-        pid=os.getpid(),
-        started=process_started_at(os.getpid()) or 0,
-        key=key,
-        version=importlib.metadata.version("jupyter_jobs"),
-    )
-    backend.write(runtime_file(folder))
-    ready = {
-        "event": "ready",
-        "http": backend.http,
-        "realtime": backend.realtime,
-        "pid": backend.pid,
-    }
-    print(json.dumps(ready), flush=True)  # noqa: T201  # the contract with whoever started it
-    log.info("ready at %s", backend.http)
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # uvicorn tells of each connection with its whole URL, and some clients put their key there.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-
-
-class _Redacting(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
-
-
-class _Memory:
-    """Key and port of last time, so that whoever was connected finds the next backend at the same address."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            known = json.loads(path.read_text("utf-8"))
-            self.key, self.port = str(known["key"]), int(known["port"])
-        except (OSError, ValueError, KeyError, TypeError):
-            self.key, self.port = f"da2-{secrets.token_hex(16)}", 0
-
-    def keep(self, key: str, port: int) -> None:
-        write_private(self._path, json.dumps({"key": key, "port": port}))
-
-
-def _bind(options: Options, last_port: int) -> socket.socket:
-    try:
-        return listen(options.host, options.port or last_port)
-    except OSError as error:
-        if options.port:
-            raise ConfigurationError(
-                f"cannot listen on {options.host}:{options.port}: {error.strerror}"
-            ) from error
-        return listen(options.host, 0)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there; port 0 takes any that is free."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, or asyncio leaves Nagle's algorithm on, and an answer in two writes waits 40 ms for an ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-@contextlib.contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the data folder; the system gives it back if this process dies."""
-    with open(folder / "serve.lock", "ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BackendUnavailable(
-                f"another backend serves {folder}; choose another folder with --data-dir"
-            ) from None
-        yield

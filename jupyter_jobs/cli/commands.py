@@ -14,8 +14,9 @@ from jupyter_jobs.cli.listing import LIST
 from jupyter_jobs.cli.logs import LOGS
 from jupyter_jobs.cli.outputs import FILES, METRICS, RESULT
 from jupyter_jobs.cli.pruning import PRUNE
-from jupyter_jobs.cli.serving import SERVE, STOP
+from jupyter_jobs.cli.serving import SERVE
 from jupyter_jobs.cli.show import SHOW
+from jupyter_jobs.cli.stopping import STOP
 from jupyter_jobs.cli.submit import SUBMIT
 from jupyter_jobs.cli.waiting import WAIT
 from jupyter_jobs.cli.watch import WATCH

@@ -1,27 +1,16 @@
-"""`jupyter-jobs serve` and `stop`: the backend of this machine."""
-
-# ruff: noqa: T201  # a terminal program prints
+"""`jupyter-jobs serve`: a backend in the foreground."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import time
-from contextlib import suppress
 from pathlib import Path
 
-from jupyter_jobs.cli import terminal
 from jupyter_jobs.cli.command import Command
 from jupyter_jobs.cli.exits import Exit
-from jupyter_jobs.cli.spans import seconds
 from jupyter_jobs.cli.terminal import complain
 from jupyter_jobs.errors import JobsError
-from jupyter_jobs.jobs.embedded import find_backend, process_started_at
 
-__all__ = ["SERVE", "STOP"]
-
-_LOOK_S = 0.05  # between looks whether a process is gone; it is no child of ours
+__all__ = ["SERVE"]
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:
@@ -97,42 +86,6 @@ def _serve(args: argparse.Namespace) -> int:
         return Exit.FAILED
 
 
-def _stop_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="of the folder's backend; default the user's own"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        default=30.0,
-        metavar="SPAN",
-        help="wait so long for its end (default: 30s)",
-    )
-
-
-def _stop(args: argparse.Namespace) -> int:
-    backend = find_backend(args.data_dir)
-    if backend is None:
-        if args.json:
-            terminal.print_json({"stopped": None})
-        else:
-            print("no backend is running")
-        return Exit.OK
-    with suppress(ProcessLookupError):
-        os.kill(backend.pid, signal.SIGTERM)
-    deadline = time.monotonic() + args.timeout
-    while process_started_at(backend.pid) == backend.started:
-        if time.monotonic() > deadline:
-            complain(f"the backend, process {backend.pid}, was asked to end and has not yet")
-            return Exit.TIMED_OUT
-        time.sleep(_LOOK_S)
-    if args.json:
-        terminal.print_json({"stopped": backend.pid})
-    else:
-        print(f"stopped the backend, process {backend.pid}; jobs that run go on")
-    return Exit.OK
-
-
 SERVE = Command(
     name="serve",
     help="run a backend in the foreground",
@@ -145,15 +98,4 @@ SERVE = Command(
         "jupyter-jobs serve --external --data-dir /tmp/jobs",
     ),
     json="which it does anyhow: one line once it listens",
-)
-
-STOP = Command(
-    name="stop",
-    help="end the backend of this machine",
-    description="End the backend of this machine, and wait until it is gone. Jobs that run go on, and the next backend, "
-    "which starts when it is needed, takes them up again.",
-    run=_stop,
-    options=_stop_options,
-    examples=("jupyter-jobs stop",),
-    json="an object of `stopped`: the number of the process, or null",
 )

@@ -5,6 +5,7 @@
     │   └── MissingCredentials               nothing says how to be let in
     ├── MonitorClosed (RuntimeError)         used after close()
     ├── BackendUnavailable                   the embedded backend could not be started or reached
+    │   └── Draining                         it is about to end, and takes no new jobs
     ├── WireError                            something between this process and AppSync
     │   ├── ConnectionLost                   no connection, or it broke                     (retryable)
     │   ├── RequestTimedOut (TimeoutError)   no answer in time                              (retryable)
@@ -54,6 +55,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionLost",
     "DependencyFailed",
+    "Draining",
     "InvalidCall",
     "InvalidJob",
     "InvalidTransition",
@@ -82,7 +84,6 @@ __all__ = [
     "UnusableAnswer",
     "WireError",
 ]
-
 
 ErrorCode = Literal["AUTH_REQUIRED", "INVALID_INPUT", "INVALID_RESPONSE", "SUBMISSION_FAILED"]
 
@@ -123,6 +124,10 @@ class MonitorClosed(JobsError, RuntimeError):
 
 class BackendUnavailable(JobsError):
     """The embedded backend could not be started or reached."""
+
+
+class Draining(BackendUnavailable):
+    """The embedded backend waits for the jobs that are live, then ends; it takes no new ones, and nothing was submitted."""
 
 
 class WireError(JobsError):
@@ -319,8 +324,7 @@ class JobsRefused(JobError):
         super().__init__("")
         self.jobs = jobs
         self.refused = dict(refused)
-        self._total = total
-        self._done = done
+        self._total, self._done = total, done
 
     def __str__(self) -> str:
         reasons: dict[str, list[int]] = {}

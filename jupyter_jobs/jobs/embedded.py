@@ -1,111 +1,110 @@
-"""How a client finds the backend of this machine, and starts it on first use.
+"""How a client finds the backend of this machine, starts it on first use, and replaces one of an older contract.
 
-One backend a user and data folder. Where it listens and its key stand in a file of Jupyter's runtime folder that only
-the user can read. It is a process of its own, detached from whoever started it: interrupting, restarting or ending a
-kernel touches neither it nor its jobs.
+One backend a user and data folder. Where it listens and its key stand in a file that only the user can read, see
+`runtime`. It is a process of its own, detached from whoever started it: interrupting, restarting or ending a kernel
+touches neither it nor its jobs.
+
+    no file, or one of a process that is gone      it is started; whoever starts it at the same moment shares it
+    it runs, with this contract                    it is used, whatever its release
+    it runs, with an older contract                it is asked to end; its jobs go on, and the one that is started adopts them
+    it runs, with a newer contract                 an error: this side is to be updated
+    its process lives and does not answer          an error, once that lasts: two on one folder would be worse
+    it runs on another host                        an error that says which
+
+Two locks keep it at one: `start.lock` is held by who starts, `serve.lock` by the backend itself, to its end.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import http.client
-import json
+import importlib.metadata
 import os
-import selectors
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import IO, Self
 from urllib.parse import urlsplit
 
 from jupyter_jobs.errors import BackendUnavailable
+from jupyter_jobs.jobs.runtime import (
+    CONTRACT,
+    EmbeddedBackend,
+    data_folder,
+    is_stopped,
+    process_started_at,
+    runtime_file,
+    write_private,
+)
+from jupyter_jobs.jobs.starting import alone, start
 
 __all__ = [
     "EmbeddedBackend",
+    "Presence",
+    "Sighting",
+    "ask",
     "data_folder",
     "ensure_backend",
     "find_backend",
+    "is_served",
+    "look",
     "process_started_at",
     "runtime_file",
+    "why_not",
     "write_private",
 ]
 
-IDLE_EXIT = 600.0  # seconds without a connection or a live job
-_LOG_TAIL = 15  # lines of the backend's log in an error
+ANSWER_S = 5.0  # that a backend may take to answer
+_LOOK_S = 0.05  # between looks whether another process has ended or started
+
+
+class Presence(Enum):
+    """What is to be seen of a backend."""
+
+    ABSENT = "absent"
+    RUNS = "runs"
+    SILENT = "silent"  # its process lives, and does not answer
+    ELSEWHERE = "elsewhere"  # it runs on another host
 
 
 @dataclass(frozen=True)
-class EmbeddedBackend:
-    """A backend that runs on this machine.
+class Sighting:
+    """What was seen of the backend of a data folder.
 
     Attributes:
-        http: URL for queries and mutations.
-        realtime: URL for subscriptions.
-        pid: Its process.
-        started: When that process started, in clock ticks since boot: tells it from a later one of the same number.
-        key: Its API key.
-        version: Of the package that it runs.
+        presence: Whether it runs.
+        folder: The data folder.
+        backend: What its file says; None without one.
     """
 
-    http: str
-    realtime: str
-    pid: int
-    started: int
-    key: str = field(repr=False)
-    version: str = ""
-
-    def write(self, path: Path) -> None:
-        """Write the file that clients find it by."""
-        write_private(path, json.dumps(vars(self)))
-
-    @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """Return what the file says, or None if it is missing or says nothing of use."""
-        try:
-            return cls(**json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    @property
-    def answers(self) -> bool:
-        """Whether that very process lives and answers."""
-        if process_started_at(self.pid) != self.started:
-            return False
-        address = urlsplit(self.http)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
-        try:
-            connection.request("GET", "/ping")
-            return connection.getresponse().read() == b"healthy"
-        except OSError:
-            return False
-        finally:
-            connection.close()
+    presence: Presence
+    folder: Path
+    backend: EmbeddedBackend | None = None
 
 
-def data_folder(path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of jobs, logs and results: the argument, else `JUPYTER_JOBS_DATA_DIR`, else Jupyter's own."""
-    from jupyter_core.paths import jupyter_data_dir
-
-    chosen = path or os.environ.get("JUPYTER_JOBS_DATA_DIR")
-    return Path(chosen or Path(jupyter_data_dir(), "jupyter_jobs")).expanduser().absolute()
-
-
-def runtime_file(data_dir: Path) -> Path:
-    """Return the file that tells of the backend for a data folder."""
-    from jupyter_core.paths import jupyter_runtime_dir
-
-    digest = hashlib.sha256(str(data_dir).encode()).hexdigest()[:12]
-    return Path(jupyter_runtime_dir(), f"jupyter-jobs-{digest}.json")
+def look(data_dir: str | os.PathLike[str] | None = None) -> Sighting:
+    """Look for the backend of a data folder; takes `ANSWER_S` where one does not answer."""
+    folder = data_folder(data_dir)
+    backend = EmbeddedBackend.read(runtime_file(folder))
+    if backend is None:
+        return Sighting(Presence.ABSENT, folder)
+    if not backend.is_here:
+        return Sighting(
+            Presence.ELSEWHERE if is_served(folder) else Presence.ABSENT, folder, backend
+        )
+    if not backend.is_alive:
+        return Sighting(Presence.ABSENT, folder, backend)
+    answers = not is_stopped(backend.pid) and _answers(backend)
+    return Sighting(Presence.RUNS if answers else Presence.SILENT, folder, backend)
 
 
 def find_backend(data_dir: str | os.PathLike[str] | None = None) -> EmbeddedBackend | None:
-    """Return the backend that runs for a data folder, or None."""
-    backend = EmbeddedBackend.read(runtime_file(data_folder(data_dir)))
-    return backend if backend is not None and backend.answers else None
+    """Return the backend that runs for a data folder and answers, or None."""
+    seen = look(data_dir)
+    return seen.backend if seen.presence is Presence.RUNS else None
 
 
 def ensure_backend(
@@ -113,120 +112,165 @@ def ensure_backend(
 ) -> EmbeddedBackend:
     """Return the backend for a data folder, started if none runs.
 
-    Two that start at the same moment share one.
+    Those who start at the same moment share one. What a backend that was started here found amiss in its folder is
+    warned of.
 
     Args:
         data_dir: See `data_folder`.
-        timeout: Seconds to wait for its start.
+        timeout: Seconds to wait for its start, and for another that does so.
 
     Raises:
-        BackendUnavailable: It does not start; the message has the end of its log.
+        BackendUnavailable: It does not start, does not answer, runs on another host, or speaks a newer contract; the
+            message says what to do.
     """
     folder = data_folder(data_dir)
-    found = find_backend(folder)
-    if found is not None:
-        return found
+    seen = look(folder)
+    if (backend := _usable(seen)) is not None:
+        return backend
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _alone(folder / "start.lock"):
-            return find_backend(folder) or _start(folder, timeout)
+        with alone(folder / "start.lock", 2 * timeout):
+            return _found_or_started(folder, timeout)
     except OSError as error:
         raise BackendUnavailable(
             f"the backend cannot use its folder {folder}: {error.strerror}; "
-            "set JUPYTER_JOBS_DATA_DIR to a folder that you can write"
+            "set JUPYTER_JOBS_DATA_DIR to a folder of this machine that you can write"
         ) from error
 
 
-_started: list[
-    subprocess.Popen[bytes]
-] = []  # kept, so that those that end are reaped at the next start
+def _found_or_started(folder: Path, timeout: float) -> EmbeddedBackend:
+    """Do what `ensure_backend` does, with nobody else at it."""
+    deadline = time.monotonic() + timeout
+    while True:
+        seen = look(folder)
+        if (backend := _usable(seen)) is not None:
+            return backend
+        if seen.presence is Presence.RUNS and seen.backend is not None:
+            _replace(seen.backend, deadline)
+        elif seen.presence is Presence.ABSENT and not is_served(folder):
+            return start(folder, timeout)
+        elif time.monotonic() > deadline:
+            raise BackendUnavailable(why_not(seen))
+        # Else one is about to end, or somebody else's is about to start.
+        time.sleep(_LOOK_S)
 
 
-def _start(folder: Path, timeout: float) -> EmbeddedBackend:
-    _started[:] = [process for process in _started if process.poll() is None]
-    log_path = folder / "backend.log"
-    with open(log_path, "ab", opener=lambda p, flags: os.open(p, flags, 0o600)) as log:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "jupyter_jobs.backend"),
-                *("--data-dir", str(folder), "--idle-exit", str(IDLE_EXIT)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=_environment(),
-            cwd=folder,
-            start_new_session=True,
-        )
-    assert process.stdout is not None  # it was asked for
-    with process.stdout as ready:
-        said = _first_line(ready, timeout)
-    _started.append(process)
-    backend = EmbeddedBackend.read(runtime_file(folder)) if said else None
-    if backend is None:
-        process.kill()
-        lines = log_path.read_text("utf-8", errors="replace").splitlines()[-_LOG_TAIL:]
-        raise BackendUnavailable(
-            f"the backend did not start within {timeout:g} s; the end of {log_path}:\n"
-            + "\n".join(lines)
-        )
-    return backend
+def _usable(seen: Sighting) -> EmbeddedBackend | None:
+    """Return a backend that can be used as it is.
 
-
-def _first_line(stream: IO[bytes], timeout: float) -> bytes:
-    """Return the first line, or nothing when the other side has ended or the time is up."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        return stream.readline() if selector.select(timeout) else b""
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment without what belongs to one kernel alone."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JPY_")}
-    if environment.get("MPLBACKEND", "").startswith("module://"):
-        del environment[
-            "MPLBACKEND"
-        ]  # the notebook's inline pictures; a job has no page to put them on
-    return environment
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock file; the system gives it back if this process dies."""
-    with open(path, "ab", opener=lambda p, flags: os.open(p, flags, 0o600)) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only the user can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    with open(
-        draft, "x", opener=lambda p, flags: os.open(p, flags, 0o600), encoding="utf-8"
-    ) as file:
-        file.write(text)
-    draft.replace(path)
-
-
-def process_started_at(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot, or None if it does not run (a zombie does not).
-
-    Where the system has no `/proc`, every process that runs started at 0.
+    Raises:
+        BackendUnavailable: Waiting would not help.
     """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None if Path("/proc/self/stat").exists() else _alive(pid)
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state == "Z" else int(fields[18])  # field 22 of proc(5)
-
-
-def _alive(pid: int) -> int | None:
-    try:
-        os.kill(pid, 0)
-    except OSError:
+    backend = seen.backend
+    if backend is None or seen.presence is Presence.ABSENT:
         return None
-    return 0
+    if (
+        backend.contract > CONTRACT
+        or seen.presence is Presence.ELSEWHERE
+        or (seen.presence is Presence.SILENT and is_stopped(backend.pid))
+    ):
+        raise BackendUnavailable(why_not(seen))
+    fits = seen.presence is Presence.RUNS and backend.contract == CONTRACT
+    return backend if fits else None
+
+
+def why_not(seen: Sighting) -> str:
+    """Return why a backend that is there cannot be used, and what to do."""
+    backend = seen.backend
+    if backend is None or seen.presence is Presence.ABSENT:
+        return (
+            f"{seen.folder} is held by {_holder(seen.folder)}, and nobody answers there: end that process, "
+            "or set JUPYTER_JOBS_DATA_DIR to another folder"
+        )
+    if seen.presence is Presence.ELSEWHERE:
+        return (
+            f"the backend for {seen.folder} runs on the host {backend.host}, as process {backend.pid}, and serves that "
+            "host alone: work there, end it there with jupyter-jobs stop, or set JUPYTER_JOBS_DATA_DIR to a folder "
+            "for this host"
+        )
+    if backend.contract > CONTRACT:
+        return (
+            f"the backend that runs is of jupyter_jobs {backend.version}, which speaks a newer contract than "
+            f"jupyter_jobs {importlib.metadata.version('jupyter_jobs')} here: update the package of this kernel, and "
+            "restart the kernel"
+        )
+    if is_stopped(backend.pid):
+        return (
+            f"the backend, process {backend.pid}, is stopped, by SIGSTOP or a debugger: kill -CONT {backend.pid} lets it "
+            f"go on; kill -9 {backend.pid} ends it, its jobs go on, and the next use starts another"
+        )
+    return (
+        f"the backend, process {backend.pid}, lives and does not answer at {backend.http}: the end of "
+        f"{seen.folder / 'backend.log'} may say why; kill -9 {backend.pid} ends it, its jobs go on, and the next use "
+        "starts another"
+    )
+
+
+def ask(
+    backend: EmbeddedBackend, method: str, path: str, body: bytes | None = None
+) -> tuple[int, bytes]:
+    """Ask a backend for one of its own pages, with its key; status and body.
+
+    Raises:
+        OSError: It does not answer.
+    """
+    return _request(backend, method, path, body, {"x-api-key": backend.key})
+
+
+def _answers(backend: EmbeddedBackend) -> bool:
+    try:
+        return _request(backend, "GET", "/ping", None, {}) == (200, b"healthy")
+    except OSError:
+        return False
+
+
+def _request(
+    backend: EmbeddedBackend, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> tuple[int, bytes]:
+    address = urlsplit(backend.http)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=ANSWER_S)
+    try:
+        connection.request(method, path, body, dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{type(error).__name__} from {backend.http}") from error
+    finally:
+        connection.close()
+
+
+def is_served(folder: Path) -> bool:
+    """Whether a backend holds a data folder, on whatever host that sees its locks."""
+    try:
+        with open(folder / "serve.lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _holder(folder: Path) -> str:
+    """Return who holds a data folder, as the holder has written."""
+    with suppress(OSError):
+        if said := (folder / "serve.lock").read_text("utf-8", errors="replace").strip():
+            return said
+    return "another process"
+
+
+def _replace(backend: EmbeddedBackend, deadline: float) -> None:
+    """Ask a backend to end, and wait for it; its jobs go on.
+
+    Raises:
+        BackendUnavailable: It does not.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(backend.pid, signal.SIGTERM)
+    while backend.is_alive:
+        if time.monotonic() > deadline:
+            raise BackendUnavailable(
+                f"the backend, process {backend.pid}, is of an older release and was asked to end, and has not yet: "
+                f"try again, or end it with kill -9 {backend.pid}; its jobs go on"
+            )
+        time.sleep(_LOOK_S)
