@@ -73,7 +73,7 @@ class Door:
             return Lost(str(exc), Consequence.REFUSE)
         except TimeoutError:
             return Lost(f"the credentials did not come within {self.timing.open_s:g} s")
-        except Unauthorized as exc:
+        except WireError as exc:
             return Lost(str(exc))
         try:
             handshake = authorization(self.endpoint, shown)
@@ -88,7 +88,7 @@ class Door:
         """Return whether there are credentials now that are not those that were shown last."""
         try:
             found = await self._ask(Attempt(Purpose.CONNECT, self.endpoint, renew=True))
-        except (ConfigurationError, TimeoutError, Unauthorized):
+        except (ConfigurationError, TimeoutError, WireError):
             return False
         return not same_credentials(found, self._shown)
 
@@ -98,7 +98,7 @@ class Door:
         try:
             shown = self._shown = await self._ask(attempt)
             return authorization(self.endpoint, shown)
-        except (ConfigurationError, TimeoutError, Unauthorized) as exc:
+        except (ConfigurationError, TimeoutError, WireError) as exc:
             log.warning("a subscription must wait for its credentials: %s", redact(str(exc)))
             return None
 

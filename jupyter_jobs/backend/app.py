@@ -1,36 +1,57 @@
 """The backend's web face: `POST /graphql`, WebSockets on `/graphql` and `/graphql/realtime`, `GET /ping`, `GET /stats`.
 
-Answers have AppSync's shapes (`x-amzn-RequestId`, `errors` with `errorType`). A request must name this machine's own
-loopback as its host, and a page of another origin is refused: a web page in the user's browser can reach loopback, too.
+Answers have AppSync's shapes (`x-amzn-RequestId`, `errors` with `errorType`). Who comes in, and with how much, is decided
+at the `door`.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import time
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from jupyter_jobs.appsync.auth import NO_CREDENTIALS, Purpose, Verifier, read_authorization
-from jupyter_jobs.appsync.endpoint import is_loopback
+from jupyter_jobs.appsync.auth import (
+    NO_CREDENTIALS,
+    Guests,
+    Purpose,
+    Verifier,
+    read_authorization,
+)
+from jupyter_jobs.backend.door import (
+    Caller,
+    Callers,
+    Guard,
+    Refused,
+    Visit,
+    address_of,
+    deny,
+    let_finish,
+    read_body,
+    refusal,
+)
+from jupyter_jobs.backend.limits import (
+    BODY_LIMIT,
+    STRANGERS_BODY_LIMIT,
+    VARIABLES_DEPTH,
+    nests_deeper,
+)
 from jupyter_jobs.backend.resolvers import Api
 from jupyter_jobs.backend.session import Session, Timing, unauthorized
 from jupyter_jobs.backend.topics import Topics
 from jupyter_jobs.errors import Unauthorized
 
-__all__ = ["BODY_LIMIT", "Backend"]
+__all__ = ["Backend"]
 
-BODY_LIMIT = 64 * 1024 * 1024  # bytes; a pickled function may be 32 MiB, and grows on the way
+log = logging.getLogger("jupyter_jobs.backend")
 
 
 class Backend:
@@ -44,8 +65,10 @@ class Backend:
     Args:
         api: Executes GraphQL.
         topics: Who subscribed.
-        verifier: Who is let in.
-        loopback: Whether only names of this machine are accepted as `Host`.
+        verifier: Lets in the holder of the backend's own key.
+        guests: Who is let in besides.
+        hosts: Names and addresses besides loopback's that are accepted as `Host`.
+        rotate: Changes the backend's own key; raises `ValueError` where that cannot be.
         timing: How clients are kept time with.
         stats: What `/stats` adds to the counts of connections.
         around: Puts something between the guard at the door and the rest.
@@ -57,14 +80,18 @@ class Backend:
         topics: Topics,
         verifier: Verifier,
         *,
-        loopback: bool = True,
+        guests: Guests | None = None,
+        hosts: Collection[str] = (),
+        rotate: Callable[[], object] | None = None,
         timing: Timing = Timing(),  # noqa: B008  frozen
         stats: Callable[[], Mapping[str, Any]] = dict,
         around: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self._api = api
         self._topics = topics
-        self._verifier = verifier
+        self._callers = Callers(verifier, guests)
+        self._rotate = rotate
+        self._owners: set[Session] = set()
         self._timing = timing
         self._stats = stats
         self.sockets = 0
@@ -73,113 +100,123 @@ class Backend:
             Route("/graphql", self._graphql, methods=["POST"]),
             Route("/ping", _ping),
             Route("/stats", self._show_stats),
+            Route("/key", self._rotate_key, methods=["POST"]),
             WebSocketRoute("/graphql", self._realtime),
             WebSocketRoute("/graphql/realtime", self._realtime),
         ]
         app = Starlette(routes=routes)
-        self.app: ASGIApp = _Guard(around(app) if around else app, loopback=loopback)
+        self.app: ASGIApp = Guard(around(app) if around else app, hosts=hosts)
 
     async def _graphql(self, request: Request) -> Response:
         self.active_at = time.monotonic()
-        if read_authorization((), {}, request.headers) is None:
-            return _refusal(401, **unauthorized(Unauthorized(NO_CREDENTIALS)))
-        received = bytearray()
         try:
-            async for chunk in request.stream():
-                received += chunk
-                if len(received) > BODY_LIMIT:
-                    return _refusal(
-                        413,
-                        "PayloadTooLarge",
-                        f"A request may have {BODY_LIMIT:,} bytes, this one has more.",
-                    )
+            caller, body = await self._admit(request)
+        except Refused as refused:
+            return refused.response
         except ClientDisconnect:
             return Response()  # nobody is there to read it
-        body = bytes(received)
-        try:
-            self._verifier.verify(request.headers, Purpose.REQUEST, body)
-        except Unauthorized as error:
-            return _refusal(401, **unauthorized(error))
         try:
             asked = json.loads(body)
             query, variables = asked["query"], asked.get("variables")
             if not isinstance(query, str) or not isinstance(variables, dict | None):
                 raise TypeError
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return _refusal(
-                400, "MalformedHttpRequestException", "Invalid JSON payload in POST request."
+            return _malformed("Invalid JSON payload in POST request.")
+        if nests_deeper(variables, VARIABLES_DEPTH):
+            return _malformed(f"The variables nest deeper than {VARIABLES_DEPTH} levels.")
+        operation = asked.get("operationName")
+        return JSONResponse(
+            await self._api.execute(query, variables, operation, owner=caller.is_trusted)
+        )
+
+    async def _admit(self, request: Request) -> tuple[Caller, bytes]:
+        """Return who asks, and the body; that of somebody who is not known is not kept.
+
+        Raises:
+            Refused: Who asks is not let in, or asks for too much.
+            ClientDisconnect: The client went.
+        """
+        try:
+            caller, body = await self._recognised(request)
+            self._callers.hurry(caller)
+        except Refused:
+            await let_finish(request)
+            raise
+        return caller, body
+
+    async def _recognised(self, request: Request) -> tuple[Caller, bytes]:
+        address = address_of(request.scope)
+        try:
+            if read_authorization((), {}, request.headers) is None:
+                raise Unauthorized(NO_CREDENTIALS)
+            known = self._callers.recognise(request.headers, Purpose.REQUEST, None, address)
+            body = await read_body(request, BODY_LIMIT if known else STRANGERS_BODY_LIMIT)
+            caller = known or self._callers.recognise(
+                request.headers, Purpose.REQUEST, body, address
             )
-        return JSONResponse(await self._api.execute(query, variables, asked.get("operationName")))
+        except Unauthorized as error:
+            told = unauthorized(error)
+            raise Refused(refusal(401, told["errorType"], told["message"])) from None
+        assert caller is not None  # its body was there
+        return caller, body
 
     async def _realtime(self, websocket: WebSocket) -> None:
+        scope = websocket.scope
+        address = address_of(scope)
+        found = read_authorization(scope["subprotocols"], websocket.query_params, websocket.headers)
+        try:
+            self._callers.check_patience(found or {}, address)
+        except Refused as refused:
+            await deny(scope, websocket.receive, websocket.send, refused.response)
+            return
+        visit = Visit(self._callers, address)
+        session = Session(websocket, topics=self._topics, verifier=visit, timing=self._timing)
+        visit.on_owner = lambda: self._owners.add(session)
         self.sockets += 1
         try:
-            await Session(
-                websocket, topics=self._topics, verifier=self._verifier, timing=self._timing
-            ).run()
+            await session.run()
         finally:
             self.sockets -= 1
+            self._owners.discard(session)
             self.active_at = time.monotonic()
 
     async def _show_stats(self, request: Request) -> Response:
         try:
-            self._verifier.verify(request.headers, Purpose.REQUEST, b"")
-        except Unauthorized as error:
-            return _refusal(401, **unauthorized(error))
+            await self._admit(request)
+        except Refused as refused:
+            return refused.response
         counts = {
             "connections": self.sockets,
             "subscriptions": len(self._topics),
             "droppedEvents": self._topics.dropped,
+            "cutClients": self._topics.cut,
         }
         return JSONResponse({**counts, **self._stats()})
 
+    async def _rotate_key(self, request: Request) -> Response:
+        """Change the backend's own key; who is connected with the one before must come anew."""
+        try:
+            caller, _ = await self._admit(request)
+        except Refused as refused:
+            return refused.response
+        if not caller.is_owner:
+            return refusal(403, "ForbiddenException", "The key is its owner's to change.")
+        try:
+            if self._rotate is None:
+                raise ValueError("This backend keeps its key.")
+            self._rotate()
+        except ValueError as error:
+            return refusal(409, "ConflictException", str(error))
+        sessions, self._owners = self._owners, set()
+        for session in sessions:
+            session.dismiss(Unauthorized("The key has changed."))
+        log.info("the key was changed; %d connections of the one before are closed", len(sessions))
+        return JSONResponse({"rotated": True, "closed": len(sessions)})
+
 
 async def _ping(_: Request) -> Response:
-    return PlainTextResponse("healthy")
+    return PlainTextResponse("healthy", headers={"connection": "close"})
 
 
-def _refusal(status: int, errorType: str, message: str) -> Response:
-    return JSONResponse(
-        {"errors": [{"errorType": errorType, "message": message}]},
-        status_code=status,
-        headers={"x-amzn-ErrorType": errorType},
-    )
-
-
-class _Guard:
-    """Lets in requests to this machine's own names from no page but its own, and numbers the answers."""
-
-    def __init__(self, app: ASGIApp, *, loopback: bool) -> None:
-        self._app = app
-        self._loopback = loopback
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-
-        async def numbered(message: Message) -> None:
-            if message["type"].endswith("response.start"):
-                MutableHeaders(scope=message)["x-amzn-RequestId"] = str(uuid.uuid4())
-            await send(message)
-
-        if self._loopback and not is_loopback(_split(f"//{host}").hostname or ""):
-            await self._refuse(scope, receive, numbered, "Host is not this machine's loopback.")
-        elif origin is not None and _split(origin).netloc != host:
-            await self._refuse(scope, receive, numbered, "Origin is not this server's own.")
-        else:
-            await self._app(scope, receive, numbered)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, why: str) -> None:
-        response = _refusal(403, "ForbiddenException", why)
-        if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).send_denial_response(response)
-        else:
-            await response(scope, receive, send)
-
-
-def _split(url: str) -> SplitResult:
-    """Split a URL; one that is none, such as `//[::1`, has no host."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return SplitResult("", "", "", "", "")
+def _malformed(message: str) -> Response:
+    return refusal(400, "MalformedHttpRequestException", message)

@@ -52,7 +52,7 @@ BODY_LIMIT = 64 * 1024 * 1024
 
 STRANGERS_BODY_LIMIT = 1024 * 1024
 """Bytes that are read before it is known who sends them: an AWS signature is over the body. All others are known by
-their headers, and what a stranger sends is not read at all."""
+their headers; of what is refused so many are read and forgotten, so that the sender gets as far as to the answer."""
 
 FRAME_LIMIT = 240 * 1024
 """Bytes of a message on a WebSocket; AppSync's for a subscription's payload (service quotas). Ours have 10 KB."""

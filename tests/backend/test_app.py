@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from starlette.types import ASGIApp
 
 from jupyter_jobs.appsync.auth import ApiKeyVerifier
-from jupyter_jobs.backend.app import BODY_LIMIT, Backend
+from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.faults import Faults, FaultyApp
+from jupyter_jobs.backend.limits import BODY_LIMIT, STRANGERS_BODY_LIMIT
 from jupyter_jobs.backend.resolvers import build
 from jupyter_jobs.backend.topics import Topics
 from tests.support.backend import RunningBackend
@@ -46,6 +49,12 @@ def send(
         return Answer(connection.getresponse())
     finally:
         connection.close()
+
+
+def post(backend: RunningBackend, body: bytes | Iterator[bytes], **headers: str) -> httpx.Response:
+    """By what our client posts with: it reads an answer that comes before all is sent."""
+    named = headers or {"x-api-key": backend.key}
+    return httpx.post(backend.http, content=body, headers=named, timeout=30, trust_env=False)
 
 
 def test_a_query_is_answered_and_numbered(external_backend: RunningBackend) -> None:
@@ -105,10 +114,45 @@ def test_a_refused_field_is_an_error_within_a_good_answer(external_backend: Runn
 
 
 def test_a_body_over_the_limit_is_refused(external_backend: RunningBackend) -> None:
-    answer = send(external_backend, b" " * (BODY_LIMIT + 1))
+    pieces = iter([b" " * 2**20] * (BODY_LIMIT // 2**20 + 1))  # nobody tells how long it is
 
-    assert answer.status == 413
-    assert f"{BODY_LIMIT:,}" in answer.error["message"]
+    told = post(external_backend, b" " * (BODY_LIMIT + 1))
+    streamed = post(external_backend, pieces)
+
+    for answer in (told, streamed):
+        assert answer.status_code == 413
+        assert f"{BODY_LIMIT:,}" in answer.json()["errors"][0]["message"]
+
+
+def test_what_a_stranger_sends_is_not_kept(external_backend: RunningBackend) -> None:
+    large = b" " * (STRANGERS_BODY_LIMIT - 1)
+
+    answer = send(external_backend, large, x_api_key="da2-wrong")
+
+    assert (answer.status, answer.headers["connection"]) == (401, "close")
+    assert answer.error["message"] == "You are not authorized to make this call."
+
+
+@pytest.mark.parametrize("depth", [40, 900])
+def test_variables_that_nest_too_deep_are_refused(
+    external_backend: RunningBackend, depth: int
+) -> None:
+    variables = '{"a":' * depth + "1" + "}" * depth
+
+    answer = send(external_backend, f'{{"query": "{{ __typename }}", "variables": {variables}}}')
+
+    assert (answer.status, answer.error["errorType"]) == (400, "MalformedHttpRequestException")
+    assert depth > 500 or "deeper than 32" in answer.error["message"]
+
+
+@pytest.mark.parametrize("query", ["{a" * 20_000, "{ listJobs { " + "a" * 50_000])
+def test_a_document_that_is_too_much_is_refused(
+    external_backend: RunningBackend, query: str
+) -> None:
+    answer = send(external_backend, json.dumps({"query": query}))
+
+    assert answer.status == 200
+    assert answer.error["errorType"] == "BadRequestException"
 
 
 def test_ping_is_healthy_for_everybody(external_backend: RunningBackend) -> None:

@@ -73,7 +73,7 @@ class Ends:
         good: What the verifier accepts.
         bad: The same kind, of somebody else.
         verifier: The server's end.
-        settings: The same, for `read_verifiers`.
+        settings: The same, for `read_guests`.
         refusal: What the bad one is told.
     """
 

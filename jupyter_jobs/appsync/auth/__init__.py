@@ -20,10 +20,11 @@ from jupyter_jobs.appsync.auth.base import (
     Verifier,
     ask,
     ask_sync,
+    what_says_most,
 )
-from jupyter_jobs.appsync.auth.guests import read_verifiers
+from jupyter_jobs.appsync.auth.guests import Guests, read_guests
 from jupyter_jobs.appsync.auth.handshake import authorization, read_authorization, subprotocols
-from jupyter_jobs.appsync.auth.iam import IamAuth, IamVerifier, same_credentials
+from jupyter_jobs.appsync.auth.iam import IamAuth, IamVerifier, same_credentials, signs_body
 from jupyter_jobs.appsync.auth.jwt import JwtVerifier
 from jupyter_jobs.appsync.auth.token import TokenAuth, TokenVerifier
 from jupyter_jobs.errors import ConfigurationError
@@ -37,6 +38,7 @@ __all__ = [
     "Attempt",
     "Auth",
     "AuthMode",
+    "Guests",
     "IamAuth",
     "IamVerifier",
     "JwtVerifier",
@@ -49,9 +51,11 @@ __all__ = [
     "authorization",
     "find_mode",
     "read_authorization",
-    "read_verifiers",
+    "read_guests",
     "same_credentials",
+    "signs_body",
     "subprotocols",
+    "what_says_most",
 ]
 
 

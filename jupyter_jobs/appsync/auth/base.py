@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from jupyter_jobs._loop import is_cancelled
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.endpoint import Endpoint
-from jupyter_jobs.errors import ConfigurationError, Unauthorized
+from jupyter_jobs.errors import ConfigurationError, Unauthorized, WireError
 
 __all__ = [
     "BAD_CREDENTIALS",
@@ -28,6 +28,7 @@ __all__ = [
     "ask_sync",
     "elsewhere",
     "visible_ascii",
+    "what_says_most",
 ]
 
 T = TypeVar("T")
@@ -103,8 +104,13 @@ class AnyOf:
                 return verifier.verify(headers, purpose, body)
             except Unauthorized as refused:
                 reasons.append(refused)
-        vague = [NO_CREDENTIALS, BAD_CREDENTIALS]
-        raise max(reasons, key=lambda r: vague.index(str(r)) if str(r) in vague else len(vague))
+        raise what_says_most(reasons)
+
+
+def what_says_most(reasons: Sequence[Unauthorized]) -> Unauthorized:
+    """Return of several refusals the one that helps most to find out what is wrong."""
+    vague = [NO_CREDENTIALS, BAD_CREDENTIALS]
+    return max(reasons, key=lambda r: vague.index(str(r)) if str(r) in vague else len(vague))
 
 
 async def ask(auth: Auth, attempt: Attempt) -> dict[str, str]:
@@ -113,6 +119,7 @@ async def ask(auth: Auth, attempt: Attempt) -> dict[str, str]:
     Raises:
         ConfigurationError: They can never work.
         Unauthorized: They could not be had; the cause is what the caller's function raised.
+        WireError: Another one that it raised, as when there is nobody to show them to.
     """
     try:
         answer = auth.headers(attempt)
@@ -155,7 +162,7 @@ def visible_ascii(value: object, what: str) -> str:
 
 
 def _explain(exc: BaseException, attempt: Attempt) -> Exception:
-    if isinstance(exc, ConfigurationError | Unauthorized):
+    if isinstance(exc, ConfigurationError | WireError):
         return exc
     host = attempt.endpoint.host
     said = redact(str(exc)).rstrip(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -13,16 +14,30 @@ from jupyter_jobs.appsync.auth.jwt import JwtVerifier
 from jupyter_jobs.appsync.auth.token import TokenVerifier
 from jupyter_jobs.errors import ConfigurationError
 
-__all__ = ["read_verifiers"]
+__all__ = ["Guests", "read_guests"]
 
 _Settings = Mapping[str, Any]
 
 
-def read_verifiers(settings: _Settings) -> Verifier:
-    """Return a verifier that lets in whoever the settings name; nobody if they name nobody.
+@dataclass(frozen=True)
+class Guests:
+    """Who is let in besides the owner.
+
+    Attributes:
+        verifier: Knows them.
+        trusted: Whether they may have any code run, as the owner may.
+    """
+
+    verifier: Verifier
+    trusted: bool = False
+
+
+def read_guests(settings: _Settings) -> Guests:
+    """Return those whom the settings name; nobody if they name nobody.
 
     Args:
         settings: Any of these.
+            `trusted`: true for guests who may have any code run here; else they may ask for named requests.
             `api_keys`: a list of keys.
             `jwks`: a JSON web key set, or the path or URL of one; beside it `issuer` and `audience`, which its tokens
             must name.
@@ -43,7 +58,10 @@ def read_verifiers(settings: _Settings) -> Verifier:
     for name, other in _NEEDS.items():
         if name in settings and other not in settings:
             raise ConfigurationError(f"{name!r} says nothing without {other!r} beside it")
-    return AnyOf([read(settings) for name, read in _READERS.items() if name in settings])
+    if not isinstance(settings.get("trusted", False), bool):
+        raise _wrong("'trusted'", "true or false", settings["trusted"])
+    known = AnyOf([read(settings) for name, read in _READERS.items() if name in settings])
+    return Guests(known, settings.get("trusted", False))
 
 
 def _api_keys(settings: _Settings) -> Verifier:
@@ -116,4 +134,4 @@ _READERS: Mapping[str, Callable[[_Settings], Verifier]] = {
     "iam": _iam,
 }
 _NEEDS = {"issuer": "jwks", "audience": "jwks", "iam": "region"}
-_KNOWN = {*_READERS, *_NEEDS, "region"}
+_KNOWN = {*_READERS, *_NEEDS, "region", "trusted"}

@@ -27,7 +27,7 @@ from jupyter_jobs.appsync.auth.base import (
 )
 from jupyter_jobs.errors import ConfigurationError, Unauthorized
 
-__all__ = ["AwsCredentials", "IamAuth", "IamVerifier", "same_credentials"]
+__all__ = ["AwsCredentials", "IamAuth", "IamVerifier", "same_credentials", "signs_body"]
 
 AwsCredentials = aws.Credentials | tuple[str, str] | tuple[str, str, str | None]
 
@@ -233,6 +233,11 @@ class IamVerifier:
                 f"Signature not yet current: {timestamp} is still later than {_stamp(now + _TOLERANCE_S)} "
                 f"({_stamp(now)} + 5 min.)"
             )
+
+
+def signs_body(headers: Mapping[str, str]) -> bool:
+    """Return whether credentials can be checked only with what they came with, for that is signed, too."""
+    return headers.get("authorization", "").startswith(_ALGORITHM)
 
 
 def same_credentials(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -12,7 +12,7 @@ from jupyter_jobs.appsync.auth import (
     TokenAuth,
     Verifier,
     ask_sync,
-    read_verifiers,
+    read_guests,
 )
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import ConfigurationError, Unauthorized
@@ -32,7 +32,7 @@ def test_guests_of_every_kind_are_let_in_side_by_side() -> None:
     settings: dict[str, Any] = {}
     for mode in MODES:
         settings |= ends(mode).settings
-    verifier = read_verifiers(json.loads(json.dumps(settings)))
+    verifier = read_guests(json.loads(json.dumps(settings))).verifier
 
     for mode in MODES:
         let_in(verifier, ends(mode).good)
@@ -42,11 +42,11 @@ def test_guests_of_every_kind_are_let_in_side_by_side() -> None:
 
 def test_settings_that_name_nobody_let_in_nobody() -> None:
     with pytest.raises(Unauthorized, match="not provided"):
-        let_in(read_verifiers({}), ends("API_KEY").good)
+        let_in(read_guests({}).verifier, ends("API_KEY").good)
 
 
 def test_the_reason_that_says_most_is_given() -> None:
-    verifier = read_verifiers({"tokens": ends("AWS_LAMBDA").settings["tokens"], "jwks": KEYS})
+    verifier = read_guests({"tokens": ends("AWS_LAMBDA").settings["tokens"], "jwks": KEYS}).verifier
 
     with pytest.raises(Unauthorized, match=r"^Token has expired\.$"):
         let_in(verifier, TokenAuth(signer("one").token(exp=1)))
@@ -56,7 +56,7 @@ def test_a_key_set_may_stand_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps(KEYS))
 
-    let_in(read_verifiers({"jwks": str(path)}), TokenAuth(signer("one").token()))
+    let_in(read_guests({"jwks": str(path)}).verifier, TokenAuth(signer("one").token()))
 
 
 KEYS = key_set(signer("one"))
@@ -89,11 +89,11 @@ IAM = {"region": "eu-west-1"}
 )
 def test_what_cannot_be_used_is_told(settings: Any, reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
-        read_verifiers(settings)
+        read_guests(settings)
 
 
 def test_no_secret_shows_in_a_refusal() -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        read_verifiers({"iam": "wJalrXUtnFEMI", "region": "eu-west-1"})
+        read_guests({"iam": "wJalrXUtnFEMI", "region": "eu-west-1"})
 
     assert "wJalr" not in str(refusal.value)

@@ -20,7 +20,7 @@ from jupyter_jobs.appsync.auth import (
     authorization,
     find_mode,
     read_authorization,
-    read_verifiers,
+    read_guests,
     subprotocols,
 )
 from jupyter_jobs.appsync.endpoint import Endpoint
@@ -63,7 +63,7 @@ async def test_what_one_end_signs_the_other_accepts(mode: str, purpose: Purpose)
 
     both.verifier.verify(lower(headers), purpose, body.encode())
     both.verifier.verify(shown(both.good, purpose), purpose, body.encode())
-    read_verifiers(both.settings).verify(shown(both.good, purpose), purpose, body.encode())
+    read_guests(both.settings).verifier.verify(shown(both.good, purpose), purpose, body.encode())
 
 
 @modes

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
+
+from jupyter_jobs.backend.connections import Lobby
+from jupyter_jobs.backend.limits import FRAME_LIMIT
+from jupyter_jobs.backend.web_server import WebServer
+from tests.support.backend import PATIENCE_S
+
+SOON_S = 0.2
+HEAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n"
+MUCH = 50_000_000
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with what it is sent, a WebSocket with lengths; `/much` with more than buffers hold."""
+    if scope["type"] == "websocket":
+        websocket = WebSocket(scope, receive, send)
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(str(len(text)))
+        return
+    try:
+        body = await Request(scope, receive).body()
+    except ClientDisconnect:
+        return
+    answer = b"x" * MUCH if scope["path"] == "/much" else body
+    await PlainTextResponse(answer)(scope, receive, send)
+
+
+@asynccontextmanager
+async def serving(**limits: Any) -> AsyncIterator[tuple[str, int]]:
+    ready = asyncio.Event()
+    server = WebServer(app, on_ready=ready.set, lobby=Lobby(**limits))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            await ready.wait()
+            yield listener.getsockname()
+        finally:
+            server.stop()
+            await serving
+
+
+class Talk:
+    """One connection to it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def say(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self) -> tuple[int, bytes]:
+        """Status and body of one answer."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        status = int(head.split()[1])
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return status, await self.reader.readexactly(length)
+
+    async def end(self) -> bytes:
+        """What comes until the server closes."""
+        try:
+            return await self.reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+@asynccontextmanager
+async def talking(address: tuple[str, int]) -> AsyncIterator[Talk]:
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            yield Talk(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+async def drip(talk: Talk, piece: bytes) -> None:
+    """Send it again and again, faster than any clock, until the server is gone."""
+    try:
+        while True:
+            await talk.say(piece)
+            await asyncio.sleep(SOON_S / 10)
+    except ConnectionError:
+        return
+
+
+async def test_a_head_that_comes_byte_by_byte_is_not_waited_for() -> None:
+    async with serving(head_s=SOON_S) as address, talking(address) as talk:
+        await talk.say(b"GET / HTTP/1.1\r\nx: ")
+        dripping = asyncio.create_task(drip(talk, b"y"))
+        status, body = await talk.answer()
+        await dripping
+
+    (error,) = json.loads(body)["errors"]
+    assert (status, error["errorType"]) == (408, "RequestTimeoutException")
+    assert error["message"] == "The head of the request did not come within 0.2 s."
+
+
+async def test_nor_is_a_second_one_on_a_connection_that_was_kept() -> None:
+    async with serving(head_s=SOON_S) as address, talking(address) as talk:
+        await talk.say(HEAD + b"body")
+        first = await talk.answer()
+        await talk.say(b"G")
+        dripping = asyncio.create_task(drip(talk, b"E"))
+        second, _ = await talk.answer()
+        await dripping
+
+    assert (first, second) == ((200, b"body"), 408)
+
+
+async def test_a_body_that_comes_byte_by_byte_is_not_waited_for() -> None:
+    long = HEAD.replace(b"4", b"4000000")
+    async with serving(body_s=SOON_S) as address, talking(address) as talk:
+        await talk.say(long)
+        dripping = asyncio.create_task(drip(talk, b"y"))
+        status, body = await talk.answer()
+        await dripping
+
+    assert (status, b"The body of the request" in body) == (408, True)
+
+
+async def test_who_says_nothing_is_let_go() -> None:
+    async with serving(head_s=SOON_S) as address, talking(address) as talk:
+        assert await talk.end() == b""
+
+
+async def test_who_does_not_read_the_answer_is_let_go() -> None:
+    async with serving(stalled_s=SOON_S) as address, talking(address) as talk:
+        talk.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of sockets
+        await talk.say(HEAD.replace(b"/ ", b"/much ") + b"body")
+        while not talk.writer.transport.is_closing():
+            await asyncio.sleep(SOON_S)
+            await drip_once(talk)
+        talk.writer.transport.resume_reading()  # type: ignore[attr-defined]  # of sockets
+        got = await talk.end()
+
+    assert len(got) < MUCH
+
+
+async def drip_once(talk: Talk) -> None:
+    try:
+        await talk.say(b"G")
+    except ConnectionError:
+        talk.writer.transport.abort()
+
+
+async def test_the_newest_come_in_where_many_are_silent() -> None:
+    async with serving(newcomers=3, head_s=PATIENCE_S) as address:
+        silent = [await asyncio.open_connection(*address) for _ in range(3)]
+        async with talking(address) as talk:
+            await talk.say(HEAD + b"body")
+            answer = await talk.answer()
+        first = await Talk(*silent[0]).end()
+        async with talking(address) as talk:
+            await talk.say(HEAD + b"more")
+            again = await talk.answer()
+        for _, writer in silent:
+            writer.transport.abort()
+
+    assert (answer, first, again) == ((200, b"body"), b"", (200, b"more"))
+
+
+async def test_more_connections_than_there_may_be_are_told_to_come_again() -> None:
+    async with serving(connections=1) as address, talking(address) as first:
+        await first.say(HEAD + b"body")
+        served = await first.answer()
+        async with talking(address) as second:
+            head = await second.reader.readuntil(b"\r\n\r\n")
+            body = json.loads(await second.end())
+
+    assert served == (200, b"body")
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"retry-after: 1\r\n" in head.lower()
+    assert body["errors"][0]["message"].startswith("This backend has 1 connections already")
+
+
+async def test_a_websocket_outlives_the_clocks_of_its_request() -> None:
+    async with serving(head_s=SOON_S, body_s=SOON_S) as (host, port):
+        async with connect(f"ws://{host}:{port}", proxy=None) as websocket:
+            await asyncio.sleep(3 * SOON_S)
+            await websocket.send("four")
+            answer = await websocket.recv()
+
+    assert answer == "4"
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+async def test_a_message_over_the_limit_closes_a_websocket(parts: int) -> None:
+    async with serving() as (host, port):
+        async with connect(f"ws://{host}:{port}", proxy=None) as websocket:
+            await websocket.send("x" * FRAME_LIMIT)
+            fits = await websocket.recv()
+            sending = asyncio.gather(
+                websocket.send(["x" * (FRAME_LIMIT // parts + 1)] * parts), websocket.recv()
+            )
+            with pytest.raises(ConnectionClosedError) as closed:
+                await sending
+
+    assert fits == str(FRAME_LIMIT)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
