@@ -28,11 +28,20 @@ class RetiredKey(Unauthorized):
 
 
 class OwnKey:
-    """Lets in who shows the key; in constant time, as `ApiKeyVerifier`."""
+    """Lets in who shows the key; in constant time, as `ApiKeyVerifier`.
 
-    def __init__(self, key: str) -> None:
+    Args:
+        key: The present one.
+        is_given: Whether somebody else chose it, who would bring it back at the next start.
+
+    Attributes:
+        present: The present one.
+    """
+
+    def __init__(self, key: str, *, is_given: bool = False) -> None:
+        self.present = key
         self._verifier = ApiKeyVerifier([key])
-        self._present = key
+        self._is_given = is_given
         self._retired: list[str] = []
 
     def verify(self, headers: Mapping[str, str], purpose: Purpose, body: bytes) -> None:
@@ -53,9 +62,21 @@ class OwnKey:
 
     def replace(self, key: str) -> None:
         """Let in by another key from now on."""
-        self._retired.append(self._present)
-        self._present = key
+        self._retired.append(self.present)
+        self.present = key
         self._verifier = ApiKeyVerifier([key])
+
+    def rotate(self, folder: Path) -> None:
+        """Let in by a new key, which stands wherever that of a data folder does.
+
+        Raises:
+            ValueError: It was given; says by what.
+        """
+        if self._is_given:
+            raise ValueError(
+                "The key was given by JUPYTER_JOBS_API_KEY: set another there, and start the backend anew."
+            )
+        self.replace(rotate(folder))
 
     def __repr__(self) -> str:
         return "OwnKey(…)"

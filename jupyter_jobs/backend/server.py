@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
 
-from jupyter_jobs.appsync.auth import AnyOf, ApiKeyVerifier, Purpose, Verifier
+from jupyter_jobs.appsync.auth import AnyOf, Guests, Purpose, Verifier
 from jupyter_jobs.appsync.endpoint import is_loopback
 from jupyter_jobs.backend.address import Memory, announce, bind, listen, only_one, withdraw
 from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.ending import Ending, is_culled
 from jupyter_jobs.backend.gate import Gate, Page
+from jupyter_jobs.backend.keys import OwnKey
 from jupyter_jobs.backend.logs import logging_to
 from jupyter_jobs.backend.metrics import CONTENT_TYPE, render
 from jupyter_jobs.backend.repository import Repository
@@ -55,7 +56,7 @@ class Options:
         external: Whether named requests wait for workers elsewhere.
         idle_exit: Seconds without a connection or a live job after which it ends; None never.
         timing: How clients are kept time with.
-        auth: A JSON file for `read_verifiers`: who is let in besides the holder of the backend's own key.
+        auth: A JSON file for `read_guests`: who is let in besides the holder of the backend's own key.
         faults: A JSON file of faults that it does on purpose (`backend.faults`); None for a backend that does none.
         slots: Jobs that run at a time; default the number of CPUs.
         keep: What is kept of jobs that have ended; default as the environment says, see `Keep.read`.
@@ -88,7 +89,7 @@ def serve(options: Options) -> int:
     """
     os.umask(0o077)
     # Not given to jobs, who inherit this environment.
-    key = os.environ.pop(KEY_VARIABLE, "")
+    given = os.environ.pop(KEY_VARIABLE, "")
     if not is_loopback(options.host):
         raise ConfigurationError(
             f"refusing to listen on {options.host}: this backend runs what it is sent, and speaks without TLS; "
@@ -101,9 +102,9 @@ def serve(options: Options) -> int:
     with only_one(folder), logging_to(folder, quiet=options.quiet), _failure_logged(options):
         with contextlib.closing(Repository(folder / "jobs.sqlite")) as repository:
             memory = Memory(folder)
-            key = key or memory.key
+            key = OwnKey(given or memory.key, is_given=bool(given))
             with bind(options.host, options.port, memory.port) as listener:
-                memory.keep(key, listener.getsockname()[1])
+                memory.keep(key.present, listener.getsockname()[1])
                 return asyncio.run(_serve(options, keep, owner, folder, repository, key, listener))
 
 
@@ -124,20 +125,22 @@ async def _serve(
     owner: int | None,
     folder: Path,
     repository: Repository,
-    key: str,
+    own_key: OwnKey,
     listener: socket.socket,
 ) -> int:
     topics = Topics(build())
     notices: tuple[str, ...] = getattr(repository, "notices", ())
-    own_key = ApiKeyVerifier([key])
-    verifier = _verifier(own_key, options.auth)
+    own: Verifier = own_key
+    guests = None if options.auth is None else _guests(options.auth)
     gate = Gate()
     around: Callable[[ASGIApp], ASGIApp] = gate.around
     if options.faults is not None:
         from jupyter_jobs.backend.faults import ExpiringVerifier, Faults, FaultyApp, read_plan
 
         faults = Faults(read_plan(options.faults))
-        verifier = ExpiringVerifier(verifier, faults)
+        own = ExpiringVerifier(own, faults)
+        if guests is not None:
+            guests = replace(guests, verifier=ExpiringVerifier(guests.verifier, faults))
 
         def around(app: ASGIApp) -> ASGIApp:
             faulty = FaultyApp(app, faults, own_key, lambda scope: server.transport(scope))
@@ -158,7 +161,9 @@ async def _serve(
     backend = Backend(
         api,
         topics,
-        verifier,
+        own,
+        guests=guests,
+        rotate=lambda: own_key.rotate(folder),
         timing=options.timing,
         stats=lambda: {
             **vitals.stats(),
@@ -173,17 +178,18 @@ async def _serve(
         door = {
             "connections": backend.sockets,
             "subscriptions": len(topics),
-            "events_sent_total": getattr(topics, "delivered", 0),
+            "events_sent_total": topics.delivered,
             "events_dropped_total": topics.dropped,
-            "clients_cut_total": getattr(topics, "cut", 0),
+            "clients_cut_total": topics.cut,
             "draining": ending.is_draining,
         }
         return render(vitals.families(door))
 
-    gate.pages = _pages(verifier, own_key, metrics, ending)
+    known = AnyOf([own, *([guests.verifier] if guests else ())])
+    gate.pages = _pages(known, own_key, metrics, ending)
 
     def ready() -> None:
-        told = announce(folder, key, listener, notices)
+        told = announce(folder, own_key.present, listener, notices)
         line = {"event": "ready", "http": told.http, "realtime": told.realtime, "pid": told.pid}
         print(json.dumps(line), flush=True)  # noqa: T201  # the contract with whoever started it
         for notice in notices:
@@ -263,16 +269,12 @@ def updates(api: Api) -> Update:
     return update
 
 
-def _verifier(own_key: Verifier, guests: Path | None) -> Verifier:
-    """Return who is let in: the holder of the own key, and whom a file names besides."""
-    if guests is None:
-        return own_key
-    from jupyter_jobs.appsync.auth import read_verifiers
+def _guests(path: Path) -> Guests:
+    """Return whom a file lets in besides the holder of the own key."""
+    from jupyter_jobs.appsync.auth import read_guests
 
     try:
-        settings = json.loads(guests.read_text("utf-8"))
+        settings = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"cannot read from {guests} who else is let in: {error}"
-        ) from error
-    return AnyOf([own_key, read_verifiers(settings)])
+        raise ConfigurationError(f"cannot read from {path} who else is let in: {error}") from error
+    return read_guests(settings)

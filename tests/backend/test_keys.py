@@ -32,6 +32,16 @@ def test_the_key_of_before_is_known_as_such() -> None:
     assert not isinstance(other.value, RetiredKey)
 
 
+def test_a_key_that_was_given_is_not_changed(tmp_path: Path) -> None:
+    own = OwnKey("da2-given", is_given=True)
+
+    with pytest.raises(ValueError, match="JUPYTER_JOBS_API_KEY: set another there"):
+        own.rotate(tmp_path)
+
+    show(own, "da2-given")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_key_shows() -> None:
     own = OwnKey("da2-secret")
     own.replace("da2-hidden")
