@@ -73,6 +73,8 @@ try:
 except ImportError:
     _loads = _json_loads
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make one each time
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInit:
@@ -187,7 +189,7 @@ Frame = (
 
 def dumps(value: Any) -> str:
     """Return compact JSON, all in ASCII: what a peer has sent may hold characters that UTF-8 has not."""
-    return json.dumps(value, separators=(",", ":"))
+    return _encode(value)
 
 
 def loads(text: str | bytes) -> Any:

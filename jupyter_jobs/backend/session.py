@@ -1,30 +1,36 @@
-"""One WebSocket of one client: pumps a `ServerConnection`, the same machine that our own client is tested against."""
+"""One WebSocket of one client: pumps a `ServerConnection`, the same machine that our own client is tested against.
+
+What the machine has to say is written once a turn of the loop, however much it is: no task is woken for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.responses import JSONResponse
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket
 
 from jupyter_jobs.appsync.auth import NO_CREDENTIALS, Purpose, Verifier, read_authorization
 from jupyter_jobs.appsync.messages import SUBPROTOCOL, Start, Stop
 from jupyter_jobs.appsync.protocol import ServerConnection
-from jupyter_jobs.backend.topics import RefusedStart, Subscriber, Topics
+from jupyter_jobs.backend.audiences import Subscriber
+from jupyter_jobs.backend.outbox import Outbox
+from jupyter_jobs.backend.sinks import sink_of
+from jupyter_jobs.backend.topics import RefusedStart, Topics
 from jupyter_jobs.errors import ConfigurationError, Unauthorized
 
 __all__ = ["Session", "Timing", "unauthorized"]
 
 log = logging.getLogger("jupyter_jobs.backend")
 
-PENDING_LIMIT = 20_000  # frames that wait for a client that does not read
 FIRST_WORD_S = 1.0  # that a refused client has to say its first
+CLOSING_S = 2.0  # that a close may take which the server has to wait for
+DONE = 1000  # close codes (RFC 6455, 7.4.1, and IANA's registry)
+TRY_AGAIN_LATER = 1013
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,14 @@ class Session:
         self._socket = websocket
         self._topics = topics
         self._verifier = verifier
+        self._loop = asyncio.get_running_loop()
         self._subscribers: dict[str, Subscriber] = {}
-        self._wake = asyncio.Event()
-        self._heard = asyncio.Event()
-        self._waiting = 0
+        self._sink = sink_of(websocket)
+        self._outbox = Outbox(self._sink, topics.room, self._cut_off)
+        self._is_heard = self._is_flushing = self._is_over = False
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ending: asyncio.TimerHandle | None = None
         self._protocol = ServerConnection(
             keep_alive_s=timing.keep_alive_s,
             connection_timeout_ms=timing.connection_timeout_ms,
@@ -80,9 +90,10 @@ class Session:
         """Serve the client until either side closes."""
         if not await self._upgrade():
             return
-        writer = asyncio.create_task(self._write(), name="session writer")
+        self._sink.on_writable = self._drain
         try:
             async with asyncio.timeout(None) as self._patience:
+                self._tick()
                 while True:
                     message = await self._socket.receive()
                     if message["type"] == "websocket.disconnect":
@@ -90,11 +101,15 @@ class Session:
                     text = message.get("text")
                     self._read(text if text is not None else message["bytes"])
         except TimeoutError:
-            log.warning("cut off a client that reads too slowly")
+            pass  # it was told to go, and does not
         finally:
+            self._is_over = True
             self._unsubscribe()
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            self._outbox.clear()
+            self._arm(None)
+            if self._ending is not None:
+                self._ending.cancel()
+            self._sink.release()
 
     async def _upgrade(self) -> bool:
         """Answer the handshake: 401 without credentials, `connection_error` for bad ones."""
@@ -116,17 +131,20 @@ class Session:
             self._verifier.verify(found, Purpose.CONNECT, b"{}")
         except Unauthorized as error:
             self._protocol.reject([{**unauthorized(error), "errorCode": 401}])
-        self._protocol.tick(time.monotonic())
         return True
 
     def _read(self, text: str | bytes) -> None:
-        self._heard.set()
-        for event in self._protocol.receive(text, time.monotonic()):
+        self._is_heard = True
+        for event in self._protocol.receive(text, self._loop.time()):
             if isinstance(event, Start):
                 self._start(event)
             elif isinstance(event, Stop):
                 self._stop(event.id)
-        self._wake.set()
+        self._flush_soon()
+
+    def _tick(self) -> None:
+        self._protocol.tick(self._loop.time())
+        self._flush_soon()
 
     def _start(self, start: Start) -> None:
         try:
@@ -135,7 +153,7 @@ class Session:
                 Purpose.START,
                 start.data.encode(errors="surrogatepass"),
             )
-            subscriber = self._topics.read(start.data, self._deliver(start.id))
+            subscriber = self._topics.read(start.data, partial(self._deliver, start.id))
         except Unauthorized as error:
             self._protocol.refuse(start.id, [unauthorized(error)])
         except RefusedStart as error:
@@ -149,46 +167,79 @@ class Session:
         if (subscriber := self._subscribers.pop(id_, None)) is not None:
             self._topics.discard(subscriber)
 
-    def _deliver(self, id_: str) -> Callable[[str], None]:
-        def deliver(payload: str) -> None:
-            if self._protocol.publish(id_, payload):
-                self._waiting += 1
-                self._wake.set()
-                if self._waiting > PENDING_LIMIT and self._subscribers:
-                    self._unsubscribe()
-                    self._patience.reschedule(0.0)
-
-        return deliver
+    def _deliver(self, id_: str, payload: str) -> None:
+        if self._protocol.publish(id_, payload) and not self._is_flushing:
+            self._flush_soon()
 
     def _unsubscribe(self) -> None:
         for subscriber in self._subscribers.values():
             self._topics.discard(subscriber)
         self._subscribers.clear()
 
-    async def _write(self) -> None:
-        """Send what the machine has to say, and wake it at its deadlines."""
-        try:
-            while True:
-                self._wake.clear()
-                for text in self._protocol.data_to_send():
-                    await self._socket.send_text(text)
-                self._waiting = 0
-                if self._protocol.closed:
-                    # A client that speaks first and reads then must get as far as to read why.
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._heard.wait(), FIRST_WORD_S)
-                    await self._socket.close()
-                    return
-                await self._until(self._protocol.next_deadline())
-                self._protocol.tick(time.monotonic())
-        except (WebSocketDisconnect, RuntimeError):
-            # The client went while a frame was on its way; the reader hears of it, too.
-            if self._socket.application_state is WebSocketState.CONNECTED:
-                log.debug("= a client went away", exc_info=True)
+    def _flush_soon(self) -> None:
+        """Write all that this turn of the loop brings in one go, after it."""
+        if not self._is_flushing:
+            self._is_flushing = True
+            self._loop.call_soon(self._flush)
 
-    async def _until(self, deadline: float | None) -> None:
-        try:
-            async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+    def _flush(self) -> None:
+        self._is_flushing = False
+        if self._is_over:
+            return
+        self._outbox.put(self._protocol.data_to_send())
+        self._arm(self._protocol.next_deadline())
+        if self._protocol.closed:
+            self._end()
+
+    def _drain(self) -> None:
+        self._outbox.flush()
+        if self._protocol.closed:
+            self._end()
+
+    def _arm(self, deadline: float | None) -> None:
+        """Wake the machine at a time on the loop's clock, and at no other."""
+        if deadline == self._deadline:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._deadline = deadline
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._woken)
+
+    def _woken(self) -> None:
+        self._deadline = self._timer = None
+        self._tick()
+
+    def _end(self) -> None:
+        """Close, once all is said, and a client that speaks first and reads then has got as far as to read why."""
+        if self._is_heard and not self._outbox.frames:
+            self._close(DONE, "")
+        elif self._ending is None:
+            self._ending = self._loop.call_later(FIRST_WORD_S, self._close, DONE, "")
+
+    def _cut_off(self) -> None:
+        """Let go of a client for which too much waits, and tell it so behind what it has still to read."""
+        frames, size = self._outbox.frames, self._outbox.size
+        self._topics.cut += 1
+        log.warning(
+            "cut off a client that reads too slowly: %d frames of %d bytes waited for %s, %r, on %d subscriptions",
+            frames,
+            size,
+            _address(self._socket),
+            self._socket.headers.get("user-agent", ""),
+            len(self._subscribers),
+        )
+        self._close(TRY_AGAIN_LATER, f"read too slowly: {frames:,} frames of {size:,} bytes waited")
+
+    def _close(self, code: int, reason: str) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self._unsubscribe()
+        self._outbox.clear()
+        self._sink.close(code, reason)
+        self._patience.reschedule(self._loop.time() + CLOSING_S)
+
+
+def _address(websocket: WebSocket) -> str:
+    client = websocket.client
+    return f"{client.host}:{client.port}" if client else "somebody"

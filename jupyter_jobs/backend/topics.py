@@ -12,8 +12,7 @@ import functools
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from graphql import (
@@ -34,16 +33,16 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from jupyter_jobs.appsync.messages import dumps
+from jupyter_jobs.backend.audiences import Audiences, Deliver, Subscriber
 from jupyter_jobs.backend.flat import Leaf, flatten, fragments_of, pick
+from jupyter_jobs.backend.outbox import Room
 from jupyter_jobs.jobs.limits import EVENT_LIMIT
 
-__all__ = ["RefusedStart", "Subscriber", "Topics"]
+__all__ = ["RefusedStart", "Topics"]
 
 log = logging.getLogger("jupyter_jobs.backend")
 
 _DOCUMENTS = 100  # that are kept after reading
-
-Deliver = Callable[[str], object]
 
 
 class RefusedStart(Exception):
@@ -54,48 +53,27 @@ class RefusedStart(Exception):
         self.errors = errors
 
 
-@dataclass(frozen=True, eq=False)
-class Subscriber:
-    """One live subscription.
-
-    Attributes:
-        field: The root field of its document.
-        arguments: Those of its root field that were given, null ones included.
-        document: Its document, parsed.
-        variables: Its variables, as JSON.
-        leaves: What it selects, when that is plain fields of the job.
-        name: What it calls the field.
-        key: Equal for subscribers that are to get equal texts.
-        deliver: Takes the JSON text of each event's payload.
-    """
-
-    field: str
-    arguments: Mapping[str, Any]
-    document: DocumentNode
-    variables: Mapping[str, Any]
-    leaves: Sequence[Leaf] | None
-    name: str
-    key: str
-    deliver: Deliver
-
-
 class Topics:
     """The live subscriptions of all connections.
 
     Attributes:
         dropped: Events that were over the size limit.
+        delivered: Events that were sent, counted once for each subscriber.
+        cut: Clients that were cut off, because they read too slowly.
+        room: What waits for all clients.
     """
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._sources = _sources(schema)
-        self._subscribers: defaultdict[str, set[Subscriber]] = defaultdict(set)
-        self.dropped = 0
+        self._audiences = Audiences()
+        self.dropped = self.delivered = self.cut = 0
+        self.room = Room()
         # A client that comes back starts all it had with the same few documents.
         self._read = functools.lru_cache(_DOCUMENTS)(self._parse)
 
     def __len__(self) -> int:
-        return sum(map(len, self._subscribers.values()))
+        return len(self._audiences)
 
     def read(self, data: str, deliver: Deliver) -> Subscriber:
         """Read the `payload.data` of a `start` frame.
@@ -117,23 +95,24 @@ class Topics:
 
     def add(self, subscriber: Subscriber) -> None:
         """Begin to deliver."""
-        self._subscribers[subscriber.field].add(subscriber)
+        self._audiences.add(subscriber)
 
     def discard(self, subscriber: Subscriber) -> None:
         """Deliver no more."""
-        self._subscribers[subscriber.field].discard(subscriber)
+        self._audiences.discard(subscriber)
 
     def publish(self, mutation: str, selected: Mapping[str, Any]) -> None:
         """Deliver what a mutation's root field came to, with the selection of its caller."""
         for field in self._sources.get(mutation, ()):
-            texts: dict[str, str | None] = {}
-            for subscriber in tuple(self._subscribers[field]):
-                if not _matches(subscriber.arguments, selected):
-                    continue
-                if subscriber.key not in texts:
-                    texts[subscriber.key] = self._payload(subscriber, selected)
-                if (text := texts[subscriber.key]) is not None:
-                    subscriber.deliver(text)
+            texts: dict[Hashable, str | None] = {}
+            for audience in self._audiences.find(field, selected):
+                selection = audience[0].selection
+                if selection not in texts:
+                    texts[selection] = self._payload(audience[0], selected)
+                if (text := texts[selection]) is not None:
+                    self.delivered += len(audience)
+                    for subscriber in audience:
+                        subscriber.deliver(text)
 
     def _parse(self, query: str) -> tuple[OperationDefinitionNode, DocumentNode]:
         document = parse(query, no_location=True)
@@ -172,14 +151,16 @@ class Topics:
         if isinstance(values, list):
             raise RefusedStart([{"message": error.message} for error in values])
         arguments = get_argument_values(root.fields[node.name.value], node, values)
+        name = (node.alias or node.name).value
+        leaves = self._leaves(node, root.fields[node.name.value].type, document)
         return Subscriber(
             field=node.name.value,
             arguments=arguments,
             document=document,
             variables=variables,
-            leaves=self._leaves(node, root.fields[node.name.value].type, document),
-            name=(node.alias or node.name).value,
-            key=data,
+            leaves=leaves,
+            name=name,
+            selection=data if leaves is None else (name, *(leaf[:2] for leaf in leaves)),
             deliver=deliver,
         )
 
@@ -191,7 +172,7 @@ class Topics:
     def _payload(self, subscriber: Subscriber, selected: Mapping[str, Any]) -> str | None:
         payload = self._read_at_once(subscriber, selected) or self._execute(subscriber, selected)
         text = dumps(payload)
-        if len(text.encode()) > EVENT_LIMIT:
+        if len(text) > EVENT_LIMIT:  # ASCII, so these are bytes
             self.dropped += 1
             log.warning("dropped an event of %d bytes, the limit is %d", len(text), EVENT_LIMIT)
             return None

@@ -7,11 +7,15 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from jupyter_jobs.backend.sinks import EXTENSION, DirectSink
 
 __all__ = ["WebServer"]
 
@@ -19,10 +23,23 @@ CLOSING_S = 2  # that open connections get when the server ends
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
-    """Knows that an upgrade which was answered with a plain response is over.
+    """Lets applications write to it directly, and knows that an upgrade which was answered with a plain response is over.
 
     uvicorn's own takes that for an application that gave up, and logs each as an ERROR (uvicorn, pull request 3138).
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sink = DirectSink(self)
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["extensions"][EXTENSION] = {"sink": self.sink}
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.sink.on_writable()
 
     async def send(self, message: Any) -> None:
         await super().send(message)
@@ -30,8 +47,20 @@ class _WebSocket(WebSocketsSansIOProtocol):
             self.handshake_complete = True
 
 
+class _State(ServerState):
+    """Looks at the clock when an answer is dated, and not ten times a second in case there is one."""
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        return [(b"date", formatdate(usegmt=True).encode())]
+
+    @default_headers.setter
+    def default_headers(self, _: object) -> None:
+        pass
+
+
 class WebServer(uvicorn.Server):
-    """Tells when it is ready, and ends by TERM with exit code 0."""
+    """Tells when it is ready, sleeps when nobody asks, and ends by TERM with exit code 0."""
 
     def __init__(self, app: ASGIApp, *, on_ready: Callable[[], None]) -> None:
         super().__init__(
@@ -47,7 +76,9 @@ class WebServer(uvicorn.Server):
                 timeout_graceful_shutdown=CLOSING_S,
             )
         )
+        self.server_state = _State()
         self._on_ready = on_ready
+        self._stopped = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections, then tell."""
@@ -65,6 +96,11 @@ class WebServer(uvicorn.Server):
     def stop(self) -> None:
         """End soon, without waiting for clients."""
         self.should_exit = True
+        self._stopped.set()
+
+    async def main_loop(self) -> None:
+        """Wait for the end; uvicorn's own looks for it ten times a second."""
+        await self._stopped.wait()
 
     def transport(self, scope: Scope) -> asyncio.Transport | None:
         """Return the TCP connection that something came on, or None if it is gone."""

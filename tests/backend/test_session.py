@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from jupyter_jobs.appsync.auth import ApiKeyVerifier
 from jupyter_jobs.backend import session
+from jupyter_jobs.backend.outbox import Room
 from jupyter_jobs.backend.resolvers import build
 from jupyter_jobs.backend.topics import Topics
 from jupyter_jobs.errors import ConfigurationError
@@ -301,8 +302,9 @@ async def test_gqls_own_appsync_client_is_served(backend: RunningBackend) -> Non
 async def test_a_client_that_does_not_read_is_cut_off(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(session, "PENDING_LIMIT", 3)
+    monkeypatch.setattr(session, "CLOSING_S", 0.05)
     topics = Topics(build())
+    topics.room = Room(frames=3)
     frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     live = asyncio.Event()
 
@@ -316,7 +318,8 @@ async def test_a_client_that_does_not_read_is_cut_off(
     payload = {"data": json.dumps(start), "extensions": {"authorization": {"x-api-key": "da2-k"}}}
     texts = [{"type": "connection_init"}, {"type": "start", "id": "s", "payload": payload}]
     scope = {"type": "websocket", "subprotocols": ["graphql-ws"], "query_string": b""}
-    scope |= {"headers": [(b"x-api-key", b"da2-k")], "path": "/graphql"}
+    headers = [(b"x-api-key", b"da2-k"), (b"user-agent", b"odd\nagent")]
+    scope |= {"headers": headers, "path": "/graphql", "client": ("127.0.0.1", 4711)}
     websocket = WebSocket(scope, frames.get, send)
     served = asyncio.ensure_future(
         session.Session(
@@ -330,12 +333,15 @@ async def test_a_client_that_does_not_read_is_cut_off(
     for text in texts:
         frames.put_nowait({"type": "websocket.receive", "text": json.dumps(text)})
     await live.wait()
-    for _ in range(5):
+    for _ in range(6):
         topics.publish("submitJob", {"id": "job", "status": "QUEUED", "version": 1})
+        await asyncio.sleep(0)
     await served
 
-    assert len(topics) == 0
-    assert "reads too slowly" in caplog.text
+    assert (len(topics), topics.cut, topics.room.waiting) == (0, 1, 0)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "reads too slowly: 4 frames of " in line
+    assert "waited for 127.0.0.1:4711, 'odd\\nagent', on 1 subscriptions" in line
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from jupyter_jobs.backend import topics as topics_module
+from jupyter_jobs.backend.audiences import Subscriber
 from jupyter_jobs.backend.resolvers import build
-from jupyter_jobs.backend.topics import RefusedStart, Subscriber, Topics
+from jupyter_jobs.backend.topics import RefusedStart, Topics
 from jupyter_jobs.jobs.limits import EVENT_LIMIT
 from jupyter_jobs.jobs.model import WIRE_NAMES
 from jupyter_jobs.jobs.operations import ON_JOB_UPDATE
@@ -135,6 +137,38 @@ def test_equal_subscribers_share_one_text(topics: Topics) -> None:
 
     assert len(texts) == 3
     assert texts[0] is texts[1] is texts[2]
+    assert topics.delivered == 3
+
+
+def test_subscribers_of_equal_selections_share_one_text_whatever_they_asked_by(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Any] = []
+    monkeypatch.setattr(topics_module, "dumps", lambda payload: written.append(payload) or "{}")
+    texts: list[str] = []
+    for query, variables in [
+        (ON_JOB_UPDATE["group"], {"group": "g"}),
+        (ON_JOB_UPDATE["group"], {}),
+        (ON_JOB_UPDATE["id"], {"id": "a"}),
+        (GROUP, {"group": "g"}),
+    ]:
+        topics.add(topics.read(start(query, variables), texts.append))
+
+    topics.publish("updateJob", JOB)
+
+    assert len(texts) == 4
+    assert written == [{"data": {"onJobUpdate": JOB}}, {"data": {"onJobUpdate": {"id": "a"}}}]
+
+
+def test_an_alias_that_makes_a_list_of_an_argument_concerns_nobody_who_asked_by_it(
+    topics: Topics,
+) -> None:
+    by_id = listen(topics, ON_JOB_UPDATE["id"], {"id": "a"})
+    all_jobs = listen(topics, "subscription { onJobUpdate { version } }")
+
+    topics.publish("updateJob", {"id": ["a"], "version": 1})
+
+    assert (by_id, all_jobs) == ([], [{"data": {"onJobUpdate": {"version": 1}}}])
 
 
 def test_a_subscriber_that_left_hears_nothing(topics: Topics) -> None:

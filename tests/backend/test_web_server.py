@@ -5,9 +5,11 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 
+import httpx
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
@@ -71,3 +73,19 @@ async def test_the_connection_that_something_came_on_can_be_had() -> None:
     transport, none = found
     assert isinstance(transport, asyncio.Transport)
     assert none is None
+
+
+async def test_an_answer_is_dated() -> None:
+    async with serving(PlainTextResponse("hello")) as (_, url):
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(url.replace("ws:", "http:"))
+
+    assert parsedate_to_datetime(answer.headers["date"]).tzinfo is not None
+
+
+async def test_a_server_that_nobody_asks_sleeps() -> None:
+    loop = asyncio.get_running_loop()
+    async with serving(deny):
+        waits = [handle for handle in loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]  # nothing else tells
+
+    assert waits == []

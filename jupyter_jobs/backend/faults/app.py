@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket
 from jupyter_jobs.appsync.auth import Purpose, Verifier, same_credentials
 from jupyter_jobs.backend.faults.frames import FaultyFrames
 from jupyter_jobs.backend.faults.rules import Chosen, Faults
+from jupyter_jobs.backend.sinks import EXTENSION
 from jupyter_jobs.errors import Unauthorized
 
 __all__ = ["ExpiringVerifier", "FaultyApp"]
@@ -83,6 +84,8 @@ class FaultyApp:
             denial = Response(_PAGE, int(refused["status"]), media_type="text/html")
             await WebSocket(scope, receive, send).send_denial_response(denial)
             return
+        extensions = scope.get("extensions", {})
+        extensions.pop(EXTENSION, None)  # every frame is to come through here
         frames = FaultyFrames(self._faults, number, time.monotonic())
         await _Socket(frames, receive, send, transport).run(self._app, scope)
 
