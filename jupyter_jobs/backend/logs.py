@@ -33,7 +33,6 @@ LOG_FILES = 4
 
 _CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z%])")
 _TAIL_BYTES = 256 * 1024  # of the log that are looked at for its last warnings
-_SEEN = logging.WARNING
 
 Event = dict[str, Any]
 
@@ -117,6 +116,13 @@ class _PrivateFile(RotatingFileHandler):
 
 class _AsText(logging.Formatter):
     """A line for people; whatever is not to be seen is escaped, line ends of a message too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told, record.exc_text = record.exc_text, None  # another handler's, and not escaped
+        try:
+            return super().format(record)
+        finally:
+            record.exc_text = told
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = _visible(record.message)

@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import pytest
 from jupyter_jobs.backend import server
 from jupyter_jobs.backend.session import Timing
 from jupyter_jobs.cli import main
-from jupyter_jobs.jobs.embedded import ensure_backend, process_started_at
 from tests.support.backend import KEY, PATIENCE_S, RunningBackend, running_backend
 
 Capture = pytest.CaptureFixture[str]
@@ -73,33 +71,3 @@ def test_a_second_backend_for_a_folder_is_refused(own_backend: RunningBackend) -
     assert str(own_backend.data_dir) in second.stderr
     assert len(second.stderr.splitlines()) == 1
     assert own_backend.stats()["connections"] == 0
-
-
-def test_stop_ends_the_backend_of_this_machine(started_backends_end: None, capsys: Capture) -> None:
-    backend = ensure_backend()
-
-    assert main(["stop"]) == 0
-    assert capsys.readouterr().out == (
-        f"stopped the backend, process {backend.pid}; jobs that run go on\n"
-    )
-    assert process_started_at(backend.pid) != backend.started
-    assert main(["stop"]) == 0
-    assert capsys.readouterr().out == "no backend is running\n"
-    assert main(["stop", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"stopped": None}
-
-
-def test_stop_is_of_one_folder_and_does_not_wait_for_ever(
-    own_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(own_backend.data_dir / "runtime"))
-    assert main(["stop"]) == 0
-    assert capsys.readouterr().out == "no backend is running\n"
-    words = ["stop", "--data-dir", str(own_backend.data_dir), "--json"]
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "kill", lambda *_: None)
-        assert main([*words, "--timeout", "0.1"]) == 124
-    assert "was asked to end and has not yet" in capsys.readouterr().err
-
-    assert main(words) == 0
-    assert json.loads(capsys.readouterr().out) == {"stopped": own_backend.pid}
