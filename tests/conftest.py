@@ -8,7 +8,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.backend import PATIENCE_S, RunningBackend, running_backend
+from tests.support.backend import PATIENCE_S, RunningBackend, make_known, running_backend
 from tests.support.leftovers import nothing_left
 
 # The suite starts some hundred processes; without it each of them would compile the package anew.
@@ -48,6 +48,7 @@ def _folders_of_its_own(
     folder = tmp_path_factory.mktemp("own")
     monkeypatch.setenv("JUPYTER_JOBS_DATA_DIR", str(folder / "jobs"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+    make_known(folder / "runtime")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """Loads what a job left behind: its value, or the exception that it raised.
 
-A pickle runs code as it is loaded, so nothing is loaded that did not come from the backend of this machine. One that
-lies in a file is read where the backend says, if it is this user's own and in the folder of that very job.
+A pickle runs code as it is loaded, so none is loaded that did not come from the user's own backend, on this machine: not
+even one that somebody else's backend here sends, or one behind a tunnel. One that lies in a file is read where the
+backend says, if it is this user's own and in the folder of that very job.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.calls import Call
 from jupyter_jobs.jobs.model import Job
+from jupyter_jobs.jobs.own import is_own
 from jupyter_jobs.jobs.tracebacks import show_with
 
 __all__ = ["raised_by", "value_of"]
@@ -42,7 +44,7 @@ def value_of(job: Job, api: JobApi) -> Any:
             "only results of the backend on this machine are loaded, since loading runs code",
             job_id=job.id,
         )
-    return api.drive_sync(_load(job))
+    return api.drive_sync(_load(job, api))
 
 
 def raised_by(job: Job, failed: JobFailed, api: JobApi) -> Exception | None:
@@ -53,7 +55,7 @@ def raised_by(job: Job, failed: JobFailed, api: JobApi) -> Exception | None:
     if not (job.error or {}).get("loadable") or not api.wire.endpoint.is_loopback:
         return None
     try:
-        raised = api.drive_sync(_load(job))
+        raised = api.drive_sync(_load(job, api))
     except JobsError as error:
         note = f"Its exception cannot be raised here: {error}"
         if note not in getattr(failed, "__notes__", ()):
@@ -66,10 +68,17 @@ def raised_by(job: Job, failed: JobFailed, api: JobApi) -> Exception | None:
     return raised
 
 
-def _load(job: Job) -> Generator[Call[Any], Any, Any]:
+def _load(job: Job, api: JobApi) -> Generator[Call[Any], Any, Any]:
     told = yield calls.result(job.id)
     if told is None:
         raise ResultUnavailable(f"the server has no result of {job.label}", job_id=job.id)
+    # Asked after the answer: if the backend lives now, it was not somebody else who took its port that answered.
+    if told["encoding"] != "json" and not is_own(api.wire.endpoint):
+        raise ResultUnavailable(
+            f"the value of {job.label} is a pickle, and {api.wire.endpoint.host} is not known as a backend of your own: "
+            "loading one runs code; have the job return what JSON holds",
+            job_id=job.id,
+        )
     path = told.get("path")
     try:
         with _opened(path, job) if path else io.BytesIO(base64.b64decode(told["data"])) as file:

@@ -16,7 +16,8 @@ from jupyter_jobs.appsync.auth import AUTH_MODES, ApiKeyAuth, Auth, AuthMode, To
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.errors import ConfigurationError, MissingCredentials
 from jupyter_jobs.jobs.amplify import read_amplify
-from jupyter_jobs.jobs.embedded import ensure_backend
+from jupyter_jobs.jobs.embedded import data_folder, ensure_backend
+from jupyter_jobs.jobs.own import OwnKeyAuth
 from jupyter_jobs.jobs.profiles import PROFILES, Profile, find_profile
 from jupyter_jobs.jobs.settings import SETTINGS, Rank, Settings, Stated, resolve
 
@@ -127,7 +128,7 @@ def _embedded(found: Settings) -> Target:
     backend = ensure_backend()
     return Target(
         Endpoint.parse(backend.http, realtime_url=backend.realtime),
-        ApiKeyAuth(backend.key),
+        OwnKeyAuth(data_folder()) if backend.renews else ApiKeyAuth(backend.key),
         revive=ensure_backend,
         sources=dict.fromkeys(SETTINGS, "default"),
     )

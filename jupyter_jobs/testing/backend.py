@@ -146,6 +146,7 @@ class ScriptedBackend:
             started=process_started_at(os.getpid()) or 0,
             key=self._keys.present,
             version=importlib.metadata.version("jupyter_jobs"),
+            renews=False,
         ).write(runtime_file(self._folder))
 
 

@@ -2,7 +2,7 @@ import base64
 import json
 import os
 import pickle
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from jupyter_jobs.errors import ConnectionLost, JobFailed, ResultUnavailable
 from jupyter_jobs.jobs.calls import Call
+from jupyter_jobs.jobs.embedded import EmbeddedBackend, process_started_at, runtime_file
 from jupyter_jobs.jobs.model import Job, JobStatus
 from jupyter_jobs.jobs.results import raised_by, value_of
 
@@ -18,12 +19,30 @@ DONE = Job(id="j", name="work", status=JobStatus.SUCCEEDED, result_size=9_000_00
 LOADABLE = Job(id="j", name="work", status=JobStatus.FAILED, error={"type": "E", "loadable": True})
 
 
+HTTP = "http://127.0.0.1:1/graphql"
+
+
+def tells_of(http: str, **said: Any) -> Path:
+    """The file of a backend that is this very process."""
+    started = process_started_at(os.getpid())
+    assert started is not None
+    told = {"pid": os.getpid(), "started": started, "key": "da2-k", **said}
+    path = runtime_file(Path("folder"))
+    EmbeddedBackend(http, "ws://x", **told).write(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_backend() -> None:
+    tells_of(HTTP)
+
+
 class Answers:
     """A server that answers the one question about a result."""
 
-    def __init__(self, told: Any, *, is_loopback: bool = True) -> None:
+    def __init__(self, told: Any, *, is_loopback: bool = True, http: str = HTTP) -> None:
         self.told = told
-        endpoint = SimpleNamespace(is_loopback=is_loopback, host="api.example.org")
+        endpoint = SimpleNamespace(is_loopback=is_loopback, host="api.example.org", http=http)
         self.wire = SimpleNamespace(endpoint=endpoint)
         self.asked = 0
 
@@ -40,9 +59,10 @@ class Answers:
         raise AssertionError("it asked for more")
 
 
-def sent(value: Any, encoding: str = "pickle") -> Any:
+def sent(value: Any, encoding: str = "pickle", **where: Any) -> Any:
     data = json.dumps(value).encode() if encoding == "json" else pickle.dumps(value)
-    return Answers({"encoding": encoding, "data": base64.b64encode(data).decode(), "path": None})
+    told = {"encoding": encoding, "data": base64.b64encode(data).decode(), "path": None}
+    return Answers(told, **where)
 
 
 def put(folder: Path, value: Any = None) -> Path:
@@ -121,6 +141,47 @@ def test_nothing_of_another_machine_is_loaded() -> None:
         value_of(DONE, far)
     assert raised_by(LOADABLE, JobFailed("no"), far) is None
     assert far.asked == 0
+
+
+class Evil:
+    """Leaves a file as it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def somebody_elses(path: Path) -> dict[str, Any]:
+    return {"http": "http://127.0.0.1:2/graphql"}
+
+
+def a_dead_one(path: Path) -> dict[str, Any]:
+    tells_of(HTTP, started=1)
+    return {}
+
+
+def one_that_anybody_could_have_named(path: Path) -> dict[str, Any]:
+    runtime_file(Path("folder")).chmod(0o666)
+    return {}
+
+
+@pytest.mark.parametrize("lie", [somebody_elses, a_dead_one, one_that_anybody_could_have_named])
+def test_a_pickle_of_a_backend_that_is_not_known_as_ones_own_is_not_loaded(
+    tmp_path: Path, lie: Callable[[Path], dict[str, Any]]
+) -> None:
+    evil = Evil(tmp_path / "pwned")
+    where = lie(tmp_path)
+
+    with pytest.raises(ResultUnavailable, match=r"is a pickle, and .* not known as a backend of"):
+        value_of(DONE, sent(evil, **where))
+    failed = JobFailed("no")
+    raised = raised_by(LOADABLE, failed, sent(evil, "exception", **where))
+
+    assert not evil.path.exists()
+    assert raised is None
+    assert value_of(DONE, sent([1], "json", **where)) == [1]
 
 
 def test_what_a_job_raised_is_loaded() -> None:

@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 import trustme
 
-from jupyter_jobs.appsync.auth import ApiKeyAuth, Auth, IamAuth, TokenAuth
+from jupyter_jobs.appsync.auth import (
+    ApiKeyAuth,
+    Attempt,
+    Auth,
+    IamAuth,
+    Purpose,
+    TokenAuth,
+    ask_sync,
+)
 from jupyter_jobs.errors import BackendUnavailable, ConfigurationError, MissingCredentials
+from jupyter_jobs.jobs.own import OwnKeyAuth
 from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.target import find_target
 from tests.support.backend import KEY, running_backend
@@ -116,7 +125,9 @@ def test_without_any_word_it_is_the_backend_that_runs(
         found = find_target()
 
         assert found.endpoint.http == backend.http
-        assert is_same(found.auth, ApiKeyAuth(KEY))
+        assert is_same(found.auth, OwnKeyAuth(tmp_path))
+        shown = ask_sync(found.auth, Attempt(Purpose.REQUEST, found.endpoint))
+        assert shown == {"x-api-key": KEY}
         assert set(found.sources.values()) == {"default"}
         assert KEY not in repr(found)
 
