@@ -74,7 +74,7 @@ class OwnKey:
         """
         if self._is_given:
             raise ValueError(
-                "The key was given by JUPYTER_JOBS_API_KEY: set another there, and start the backend anew."
+                "The key was given by the variable JUPYTER_JOBS_API_KEY; set another one there and start the backend anew."
             )
         self.replace(rotate(folder))
 

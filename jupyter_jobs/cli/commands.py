@@ -10,6 +10,7 @@ from jupyter_jobs.cli.command import Command
 from jupyter_jobs.cli.demo import DEMO
 from jupyter_jobs.cli.doctor import DOCTOR
 from jupyter_jobs.cli.exits import EXITS
+from jupyter_jobs.cli.key import KEY
 from jupyter_jobs.cli.listing import LIST
 from jupyter_jobs.cli.logs import LOGS
 from jupyter_jobs.cli.outputs import FILES, METRICS, RESULT
@@ -41,6 +42,7 @@ COMMANDS: Mapping[str, Command] = {
         PRUNE,
         SERVE,
         STOP,
+        KEY,
         DOCTOR,
     )
 }

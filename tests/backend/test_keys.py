@@ -35,7 +35,7 @@ def test_the_key_of_before_is_known_as_such() -> None:
 def test_a_key_that_was_given_is_not_changed(tmp_path: Path) -> None:
     own = OwnKey("da2-given", is_given=True)
 
-    with pytest.raises(ValueError, match="JUPYTER_JOBS_API_KEY: set another there"):
+    with pytest.raises(ValueError, match="JUPYTER_JOBS_API_KEY; set another one there"):
         own.rotate(tmp_path)
 
     show(own, "da2-given")

@@ -279,7 +279,7 @@ def test_a_key_that_was_given_stays(hosting: RunningBackend) -> None:
     status, told, _ = post(hosting, hosting.key, "/key")
 
     assert status == 409
-    assert "JUPYTER_JOBS_API_KEY: set another there" in told["errors"][0]["message"]
+    assert "JUPYTER_JOBS_API_KEY; set another one there" in told["errors"][0]["message"]
     assert post(hosting, hosting.key)[0] == 200
 
 
