@@ -80,7 +80,8 @@ class Ending:
         Args:
             cancel: Why they are cancelled; None lets them go on to their own ends.
         """
-        log.info("taking no new jobs, and ending when %d live ones have", self._runner.live)
+        what = "ending" if cancel is None else f"cancelling them ({cancel}) and ending"
+        log.info("taking no new jobs, %d are live: %s when those have", self._runner.live, what)
         self._runner.closing = _CLOSING
         if self._draining is not None:
             self._draining.cancel()
