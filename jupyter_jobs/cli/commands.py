@@ -19,6 +19,7 @@ from jupyter_jobs.cli.serving import SERVE
 from jupyter_jobs.cli.show import SHOW
 from jupyter_jobs.cli.stopping import STOP
 from jupyter_jobs.cli.submit import SUBMIT
+from jupyter_jobs.cli.top import TOP
 from jupyter_jobs.cli.waiting import WAIT
 from jupyter_jobs.cli.watch import WATCH
 
@@ -42,6 +43,7 @@ COMMANDS: Mapping[str, Command] = {
         PRUNE,
         SERVE,
         STOP,
+        TOP,
         KEY,
         DOCTOR,
     )
