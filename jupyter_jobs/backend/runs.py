@@ -22,7 +22,7 @@ from typing import Any
 
 from jupyter_jobs.backend.nurseries import Fork, Nursery, Unanswered
 from jupyter_jobs.jobs.embedded import process_started_at
-from jupyter_jobs.worker.job import ID_VARIABLE
+from jupyter_jobs.worker.marks import is_of, programs_of
 from jupyter_jobs.worker.outcome import read_json
 from jupyter_jobs.worker.processes import job_processes, kill_all
 
@@ -65,8 +65,8 @@ class Shim:
         left = job_processes(self.pid)
         if self.process is None or self.process.returncode is not None:
             # Nobody has kept the number from being given to a stranger's session.
-            left = {pid for pid in left if _is_of(self.job, pid)}
-        kill_all(left)
+            left = {pid for pid in left if is_of(self.job, pid)}
+        kill_all(left | programs_of(self.job))
 
     def reap(self) -> None:
         """Take note of its end, which is near when its reports have ended."""
@@ -189,12 +189,3 @@ def _is_held(fifo: Path) -> bool:
             return False
         raise
     return True
-
-
-def _is_of(job: str, pid: int) -> bool:
-    """Whether a process has inherited the job's environment."""
-    try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return f"{ID_VARIABLE}={job}".encode() in variables

@@ -22,6 +22,11 @@ __all__ = ["IDLE_EXIT", "alone", "start"]
 IDLE_EXIT = 600.0  # seconds without a connection or a live job
 _LOOK_S = 0.05  # between looks whether another process has let go of a lock
 _TAIL = 15  # lines of what a backend said that did not start
+_OF_A_JOB = (
+    "JUPYTER_JOBS_ID",
+    "JUPYTER_JOBS_DIR",
+    "JUPYTER_JOBS_FILES",
+)  # by which its processes are told
 
 
 _started: list[
@@ -84,8 +89,12 @@ def _owner(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment without what belongs to one kernel alone."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JPY_")}
+    """Return this process's environment without what belongs to one kernel or one job alone."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("JPY_") and name not in _OF_A_JOB
+    }
     if environment.get("MPLBACKEND", "").startswith("module://"):
         del environment[
             "MPLBACKEND"

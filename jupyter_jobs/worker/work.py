@@ -15,6 +15,7 @@ from typing import Any, Never
 
 from jupyter_jobs.worker import outcome
 from jupyter_jobs.worker.job import DIR_VARIABLE, FILES, FILES_VARIABLE, ID_VARIABLE
+from jupyter_jobs.worker.marks import hold_mark
 from jupyter_jobs.worker.runners import RUNNERS, Work
 from jupyter_jobs.worker.runners.tracing import variables
 
@@ -38,6 +39,7 @@ def become_work(work: Work, streams: tuple[int, int]) -> Never:
         streams: Descriptors that become stdout and stderr.
     """
     _take_streams(streams)
+    hold_mark(work.folder)
     os.environ.update(_environment(work))
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import subprocess
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import cloudpickle
+import psutil
 import pytest
 
 from jupyter_jobs.jobs.operations import CANCEL_JOB, GET_JOB
-from tests.backend.test_runner import ask, ended, submit, wait
+from jupyter_jobs.worker.job import current_job
+from tests.backend.test_runner import ask, ended, submit, tree_of, wait
 from tests.backend.test_runner_rules import (
     fails_until,
     history,
@@ -30,6 +37,22 @@ STEPS = [
     ("after", "launch", 2),
     ("after", "set_process", 2),
 ]
+
+
+def _sleep() -> None:
+    current_job().message("ready")
+    time.sleep(600)
+
+
+def _start_and_sleep() -> None:
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+    _sleep()
+
+
+WORKS: Mapping[str, Callable[[], None]] = {
+    "sleep": _sleep,
+    "sleep and what it started": _start_and_sleep,
+}
 
 
 @pytest.mark.parametrize(("when", "step", "call"), STEPS)
@@ -105,3 +128,25 @@ def test_a_cascade_that_was_cut_short_is_finished_by_the_next(tmp_path: Path) ->
     assert {json.loads(job["error"])["message"] for job in jobs} == {
         "prepare failed: ended with exit code 3"
     }
+
+
+@pytest.mark.parametrize("work", ["sleep", "sleep and what it started"])
+def test_work_whose_shim_was_killed_meanwhile_is_ended_by_the_next(
+    tmp_path: Path, work: str
+) -> None:
+    data_dir = tmp_path / "backend"
+    with running_backend(data_dir) as first:
+        call = base64.b64encode(cloudpickle.dumps((WORKS[work], (), {}))).decode()
+        id_ = submit(first, "FUNCTION", {"function": call})
+        wait(first, id_, lambda job: job["message"] == "ready")
+        shim, tree = tree_of(first, id_)
+        first.process.kill()
+        first.process.wait()
+        shim.kill()
+        with running_backend(data_dir) as second:
+            job = ended(second, id_)
+            gone, left = psutil.wait_procs(tree, PATIENCE_S)
+
+    assert job["status"] == "LOST"
+    assert gone
+    assert left == []

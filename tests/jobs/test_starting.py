@@ -15,15 +15,18 @@ from jupyter_jobs.jobs.starting import start
 pytestmark = pytest.mark.usefixtures("started_backends_end")
 
 
-def test_what_belongs_to_one_kernel_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_belongs_to_one_kernel_or_job_is_not_passed_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("JPY_PARENT_PID", "1")
+    monkeypatch.setenv("JUPYTER_JOBS_ID", "one")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     monkeypatch.setenv("MINE", "kept")
 
     environment = psutil.Process(ensure_backend().pid).environ()
 
     assert environment["MINE"] == "kept"
-    assert {"JPY_PARENT_PID", "MPLBACKEND"} & environment.keys() == set()
+    assert {"JPY_PARENT_PID", "MPLBACKEND", "JUPYTER_JOBS_ID"} & environment.keys() == set()
 
 
 def test_what_it_says_before_it_has_a_log_is_in_the_error(

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jupyter_jobs.worker.job import ID_VARIABLE
+from jupyter_jobs.worker.marks import hold_mark, is_of, programs_of
+
+
+@contextmanager
+def forked(begin: Callable[[], object]) -> Iterator[int]:
+    """A fork of this process, which does something and then waits to be killed."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        begin()
+        os.write(writer, b".")
+        signal.pause()
+    try:
+        assert os.read(reader, 1)
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(reader)
+        os.close(writer)
+
+
+@contextmanager
+def program(**environ: str) -> Iterator[int]:
+    """A program in a session of its own."""
+    process = subprocess.Popen(
+        ["sleep", "600"], env={**os.environ, **environ}, start_new_session=True
+    )
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def folder_of(job: str, tmp_path: Path) -> Path:
+    folder = tmp_path / job
+    folder.mkdir()
+    (folder / "job.json").touch()
+    return folder
+
+
+def test_a_fork_is_told_by_what_it_holds(tmp_path: Path) -> None:
+    folder = folder_of("one", tmp_path)
+
+    with forked(lambda: hold_mark(folder)) as pid:
+        assert is_of("one", pid)
+        assert not is_of("other", pid)
+        assert programs_of("one") == set()
+
+
+def test_a_mark_that_cannot_be_held_is_no_error(tmp_path: Path) -> None:
+    with forked(lambda: hold_mark(tmp_path / "gone")) as pid:
+        assert not is_of("gone", pid)
+
+
+def test_a_program_is_told_by_its_environment_in_whatever_session() -> None:
+    with program(**{ID_VARIABLE: "one"}) as pid, program() as stranger:
+        assert is_of("one", pid)
+        assert programs_of("one") == {pid}
+        assert not is_of("one", stranger)
+        assert programs_of("two") == set()
+
+
+def test_who_was_started_by_the_work_itself_tells_no_programs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(ID_VARIABLE, "one")
+
+    with program():
+        assert programs_of("one") == set()
+
+
+def test_what_has_ended_is_nobodys() -> None:
+    with program(**{ID_VARIABLE: "one"}) as pid:
+        pass
+
+    assert not is_of("one", pid)
