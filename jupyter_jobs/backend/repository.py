@@ -1,32 +1,32 @@
 """The truth about all jobs, in SQLite.
 
 A job is a row; a write raises its `version` by one and checks that the new state may follow the old. What was
-committed survives the death of this process (WAL, `synchronous=NORMAL`; an operating system that dies may cost the
-last moments). Methods block for well under a millisecond and belong to the event loop's thread.
+committed survives the death of this process, and what a job was submitted with and came to that of the machine, once
+it is `settled`. Methods block for well under a millisecond and belong to the event loop's thread.
+
+Times are told to people and put things in order; they come from a clock that may be set. So none of a job's own goes
+backwards, and nothing waits for one of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jupyter_jobs.backend.database import open_database
+from jupyter_jobs.backend.pruning import Pruning
+from jupyter_jobs.backend.recovery import take_up
 from jupyter_jobs.backend.refusal import Refusal
-from jupyter_jobs.backend.rows import (
-    Body,
-    now,
-    seconds,
-    stamp,
-    stored,
-    summary,
-    to_body,
-    token_of,
-)
+from jupyter_jobs.backend.rows import Body, now, seconds, stored, summary, to_body, token_of
 from jupyter_jobs.backend.selection import select_page
-from jupyter_jobs.backend.tables import COLUMNS, IS_LIVE, NAMES, open_tables
+from jupyter_jobs.backend.tables import COLUMNS, IS_LIVE, NAMES
+from jupyter_jobs.backend.trouble import Unstored
+from jupyter_jobs.errors import BackendUnavailable
 from jupyter_jobs.jobs.model import TRANSITIONS, JobStatus
+from jupyter_jobs.worker.processes import Process
 
 __all__ = ["Body", "Repository"]
 
@@ -45,19 +45,31 @@ _USUAL = 50  # of the newest jobs of a name tell how long it takes
 _USUALS = 1000  # names whose usual durations are remembered
 
 
-class Repository:
+class Repository(Pruning):
     """The jobs of one data folder.
 
+    Every method raises `Unstored` when the file cannot be read or written.
+
     Args:
-        path: The database file, made if it is missing.
+        path: The database file, made if it is missing, healed if it is damaged; jobs have their folders in `jobs`
+            beside it.
         now: Tells the present time as `rows.now` does.
+
+    Attributes:
+        notices: Sentences for the user about what was found and done when the file was opened.
 
     Raises:
         BackendUnavailable: It cannot be opened, or a later release wrote it.
     """
 
     def __init__(self, path: Path, *, now: Callable[[], str] = now) -> None:
-        self._db = open_tables(path)
+        self._db = open_database(path)
+        try:
+            found = take_up(self._db, path.parent / "jobs")
+        except Unstored as error:
+            self._db.close()
+            raise BackendUnavailable(f"cannot take up the jobs beside {path}: {error}") from error
+        self.notices = (*self._db.notices, *found)
         self._now = now
         self._observers: list[Callable[[Body], None]] = []
         self._untold: list[Body] = []
@@ -66,6 +78,19 @@ class Repository:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def on_damage(self, call: Callable[[], object]) -> None:
+        """Have it called when the file turns out to be damaged: this process is to end, the next one heals it."""
+        self._db.on_damage = call
+
+    def settled(self) -> Awaitable[None] | None:
+        """Return what is to be waited for until the last write is on the disk; None if it is, or need not last.
+
+        What is submitted is to last, and how a job ended; progress is told again.
+
+        What is returned raises `Unstored` when the disk fails.
+        """
+        return self._db.settled()
 
     def observe(self, observer: Callable[[Body], None]) -> None:
         """Call `observer` with each job that was inserted or changed, once that is committed."""
@@ -80,15 +105,13 @@ class Repository:
         if self._db.in_transaction:
             yield
             return
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield
+            with self._db.transaction():
+                yield
         except BaseException:
-            self._db.execute("ROLLBACK")
             self._untold.clear()
             self._usuals.clear()
             raise
-        self._db.execute("COMMIT")
         self._tell()
 
     def insert(
@@ -100,11 +123,11 @@ class Repository:
         body |= {"status": "QUEUED", "version": 1, "createdAt": at, "updatedAt": at}
         values = [stored(column, body[column]) for column in COLUMNS]
         with self.transaction():
-            done = self._db.execute(_INSERT, [*values, payload, fingerprint])
+            done = self._db.write(_INSERT, [*values, payload, fingerprint], lasting=True)
             if done.rowcount != 1:
                 return None
-            for tag in body["tags"] or ():
-                self._db.execute("INSERT OR IGNORE INTO tags VALUES (?, ?)", [tag, done.lastrowid])
+            pairs = [(tag, done.lastrowid) for tag in body["tags"] or ()]
+            self._db.write_all("INSERT OR IGNORE INTO tags VALUES (?, ?)", pairs)
             self._untold.append(body)
         return body
 
@@ -123,7 +146,7 @@ class Repository:
             `id`, `name`, `request`, `status`, `error`, `finishedAt`.
         """
         row = None
-        while (found := self._db.execute(_NEWEST, [id_]).fetchone()) is not None:
+        while (found := self._db.row(_NEWEST, [id_])) is not None:
             row = found
             if (id_ := row["retry"]) is None:
                 break
@@ -131,17 +154,32 @@ class Repository:
 
     def by_key(self, group: str | None, key: str) -> tuple[Body, str | None] | None:
         """Return the newest job of a group that was submitted with a key, and its fingerprint; or None."""
-        row = self._db.execute(
+        row = self._db.row(
             f'SELECT {NAMES}, fingerprint FROM jobs WHERE key = ? AND "group" IS ? '
             "ORDER BY number DESC LIMIT 1",
             [key, group],
-        ).fetchone()
+        )
         return None if row is None else (to_body(row), row["fingerprint"])
 
     def payload(self, id_: str) -> str | None:
         """Return what a job needs to run, as JSON, or None."""
-        row = self._db.execute("SELECT payload FROM jobs WHERE id = ?", [id_]).fetchone()
+        row = self._db.row("SELECT payload FROM jobs WHERE id = ?", [id_])
         return None if row is None else row["payload"]
+
+    def fingerprint(self, id_: str) -> str | None:
+        """Return what tells a job's work from others', or None where it has no key."""
+        row = self._db.row("SELECT fingerprint FROM jobs WHERE id = ?", [id_])
+        return None if row is None else row["fingerprint"]
+
+    def put_back(self, id_: str, message: str) -> Body:
+        """Let a job wait whose run was launched and not begun, and return it as it then is.
+
+        Raises:
+            Refusal: It is not running.
+        """
+        private = {"pid": None, "processStarted": None, "boot": None}
+        changes = dict.fromkeys(_OF_A_RUN) | {"message": message, "status": "QUEUED"}
+        return self._write(self._known(id_), changes, private)
 
     def page(
         self,
@@ -171,7 +209,7 @@ class Repository:
         query, values = select_page(
             token, group=group, status=status, name=name, tag=tag, since=since
         )
-        rows = self._db.execute(query, [*values, limit + 1]).fetchall()
+        rows = self._db.rows(query, [*values, limit + 1])
         more = len(rows) > limit
         bodies = [to_body(row) for row in rows[:limit]]
         return bodies, token_of(rows[limit - 1]["number"]) if more else None
@@ -185,7 +223,7 @@ class Repository:
         if (group, name) not in self._usuals:
             if len(self._usuals) >= _USUALS:
                 self._usuals.clear()
-            rows = self._db.execute(
+            rows = self._db.rows(
                 'SELECT startedAt, finishedAt FROM jobs WHERE name = ? AND "group" IS ? '
                 "AND status = 'SUCCEEDED' AND startedAt IS NOT NULL ORDER BY number DESC LIMIT ?",
                 [name, group, _USUAL],
@@ -223,11 +261,11 @@ class Repository:
             Refusal: It is not running.
         """
         body = self._known(id_)
-        times = {"startedAt": body["startedAt"], "finishedAt": self._now()}
+        times = {"startedAt": body["startedAt"], "finishedAt": self._now_after(body["updatedAt"])}
         history = [*json.loads(body["history"] or "[]"), {**times, **run}]
         text = json.dumps(history, ensure_ascii=False)  # every event carries it
         changes = dict.fromkeys(_OF_A_RUN) | {"history": text, "message": message}
-        private = {"notBefore": not_before, "pid": None, "processStarted": None}
+        private = {"notBefore": not_before, "pid": None, "processStarted": None, "boot": None}
         return self._write(body, {**changes, "status": "QUEUED"}, private)
 
     def _write(
@@ -239,7 +277,7 @@ class Repository:
             raise Refusal(
                 "InvalidTransition", f"Job {id_} is {old.word}; it cannot become {new.word}."
             )
-        at = self._now()
+        at = self._now_after(body["updatedAt"])
         changes = {**changes, "status": new.value, "version": body["version"] + 1, "updatedAt": at}
         if new is JobStatus.RUNNING and body["startedAt"] is None:
             changes["startedAt"] = at
@@ -251,7 +289,11 @@ class Repository:
         written = {name: stored(name, value) for name, value in changes.items()}
         written |= private or {}
         names = ", ".join(f'"{name}" = ?' for name in written)
-        self._db.execute(f"UPDATE jobs SET {names} WHERE id = ?", [*written.values(), id_])
+        self._db.write(
+            f"UPDATE jobs SET {names} WHERE id = ?",
+            [*written.values(), id_],
+            lasting=new is not old and new is not JobStatus.RUNNING,
+        )
         if new is JobStatus.SUCCEEDED:
             self._usuals.pop((body["group"], body["name"]), None)
         self._untold.append(body)
@@ -261,118 +303,42 @@ class Repository:
 
     def live(self) -> list[Body]:
         """Return the jobs that have not ended, oldest first."""
-        return [
-            to_body(row) for row in self._db.execute(_SELECT + f"WHERE {IS_LIVE} ORDER BY number")
-        ]
+        return [to_body(row) for row in self._db.rows(_SELECT + f"WHERE {IS_LIVE} ORDER BY number")]
 
     def turn(self, id_: str) -> tuple[int, float | None]:
         """Return the number that tells a job's place among others, and when it may start at the earliest."""
-        row = self._db.execute("SELECT number, notBefore FROM jobs WHERE id = ?", [id_]).fetchone()
+        row = self._db.row("SELECT number, notBefore FROM jobs WHERE id = ?", [id_])
+        assert row is not None
         return row["number"], row["notBefore"]
 
-    def set_process(self, id_: str, pid: int, started: int) -> None:
-        """Note which process works for a job; `started` tells it from a later one of the same number."""
-        self._db.execute(
-            "UPDATE jobs SET pid = ?, processStarted = ? WHERE id = ?", [pid, started, id_]
+    def set_process(self, id_: str, process: Process) -> None:
+        """Note which process works for a job."""
+        self._db.write(
+            "UPDATE jobs SET pid = ?, processStarted = ?, boot = ? WHERE id = ?", [*process, id_]
         )
 
     def set_metrics(self, id_: str, metrics: str) -> None:
         """Keep what a job measures, to be told with its next change."""
-        self._db.execute("UPDATE jobs SET metrics = ? WHERE id = ?", [metrics, id_])
+        self._db.write("UPDATE jobs SET metrics = ? WHERE id = ?", [metrics, id_])
 
-    def process(self, id_: str) -> tuple[int, int] | None:
+    def process(self, id_: str) -> Process | None:
         """Return the process that works for a job, or None if none was started."""
-        row = self._db.execute(
-            "SELECT pid, processStarted FROM jobs WHERE id = ?", [id_]
-        ).fetchone()
-        return None if row is None or row["pid"] is None else (row["pid"], row["processStarted"])
+        row = self._db.row("SELECT pid, processStarted, boot FROM jobs WHERE id = ?", [id_])
+        if row is None or row["pid"] is None:
+            return None
+        return Process(row["pid"], row["processStarted"], row["boot"] or "")
 
     def counts(self) -> dict[str, int]:
         """Return the number of jobs in each state that has any."""
-        return dict(
-            self._db.execute("SELECT status, count(*) FROM jobs GROUP BY status").fetchall()
-        )
+        rows = self._db.rows("SELECT status, count(*) FROM jobs GROUP BY status")
+        return {row[0]: row[1] for row in rows}
 
-    def prunable(
-        self,
-        before: str | None,
-        group: str | None = None,
-        *,
-        files: bool = False,
-        limit: int = 1000,
-    ) -> list[str]:
-        """Return the ids of jobs that may be forgotten: ended, and no live job waits for them. First ended, first told.
-
-        Args:
-            before: Only those that ended before, ISO 8601.
-            group: Only of this group.
-            files: Only those that have files still, as far as is known.
-            limit: At most so many.
-
-        Raises:
-            Refusal: `before` is no time.
-        """
-        where = {
-            "finishedAt < ?": "~" if before is None else stamp(before),  # after all digits
-            '+"group" = ?': group,
-        }
-        where = {condition: value for condition, value in where.items() if value is not None}
-        awaited = self._awaited()
-        rows = self._db.execute(
-            f"SELECT id FROM jobs WHERE {' AND '.join(where)} {'AND size IS NOT 0 ' if files else ''}"
-            "ORDER BY finishedAt LIMIT ?",
-            [*where.values(), limit + len(awaited)],
-        )
-        return [row["id"] for row in rows if row["id"] not in awaited][:limit]
-
-    def _awaited(self) -> set[str]:
-        """Return the jobs that live ones wait for, and the retries that stand for them."""
-        rows = self._db.execute(f'SELECT "after" FROM jobs WHERE {IS_LIVE} AND "after" IS NOT NULL')
-        found: set[str] = set()
-        new = {id_ for row in rows.fetchall() for id_ in json.loads(row["after"])}
-        while new:
-            found |= new
-            new = {retry["id"] for id_ in new if (retry := self.retry_of(id_))} - found
-        return found
-
-    def forget(self, ids: Iterable[str]) -> int:
-        """Delete jobs that have ended; returns how many there were."""
-        forgotten = 0
-        with self.transaction():
-            for id_ in ids:
-                rows = self._db.execute(
-                    f"DELETE FROM jobs WHERE id = ? AND NOT {IS_LIVE} RETURNING number, tags", [id_]
-                ).fetchall()
-                for row in rows:
-                    tags = [(tag, row["number"]) for tag in json.loads(row["tags"] or "[]")]
-                    self._db.executemany("DELETE FROM tags WHERE tag = ? AND number = ?", tags)
-                forgotten += len(rows)
-        return forgotten
-
-    def unmeasured(self, limit: int) -> list[str]:
-        """Return the ids of ended jobs whose folders nobody has measured, oldest first."""
-        rows = self._db.execute(
-            "SELECT id FROM jobs WHERE finishedAt IS NOT NULL AND size IS NULL "
-            "ORDER BY finishedAt LIMIT ?",
-            [limit],
-        )
-        return [row["id"] for row in rows]
-
-    def set_sizes(self, sizes: Mapping[str, int]) -> None:
-        """Note the bytes of jobs' folders; 0 when the files are gone."""
-        with self.transaction():
-            pairs = [(size, id_) for id_, size in sizes.items()]
-            self._db.executemany("UPDATE jobs SET size = ? WHERE id = ?", pairs)
-
-    def totals(self) -> tuple[int, int]:
-        """Return how many jobs have ended, and the bytes of their folders as far as they were measured."""
-        row = self._db.execute(
-            "SELECT count(*), coalesce(sum(size), 0) FROM jobs WHERE finishedAt IS NOT NULL"
-        ).fetchone()
-        return row[0], row[1]
+    def _now_after(self, earlier: str | None) -> str:
+        """Return the present time, or an earlier one that is later than it: the clock was set back."""
+        return max(self._now(), earlier or "")
 
     def _one(self, where: str, value: str) -> Body | None:
-        row = self._db.execute(_SELECT + where, [value]).fetchone()
+        row = self._db.row(_SELECT + where, [value])
         return None if row is None else to_body(row)
 
     def _known(self, id_: str) -> Body:

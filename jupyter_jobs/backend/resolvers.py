@@ -27,6 +27,7 @@ from jupyter_jobs.backend.queries import Queries
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.backend.serial import Context, SerialExecutor
+from jupyter_jobs.backend.trouble import Unstored
 
 __all__ = ["Api", "build"]
 
@@ -114,6 +115,7 @@ class Api:
                 inside=inside or {},
                 owner=owner,
                 transaction=self._repository.transaction,
+                settled=self._repository.settled,
                 publish=self._publish,
                 plans=self._plans,
             ),
@@ -124,7 +126,10 @@ class Api:
             apart = len(query) > SHORT and operation.operation is OperationType.MUTATION
             result = await asyncio.to_thread(start) if apart else start()
             answer = result if isinstance(result, ExecutionResult) else await result
-        except Exception:  # the database cannot be written; whoever asked must hear of it
+        except Unstored as refusal:  # the disk fails: what was written may not last
+            told = {"errorType": refusal.error_type, "errorInfo": None, "message": str(refusal)}
+            return {"data": None, "errors": [told]}
+        except Exception:  # whoever asked must hear of it
             log.exception("a request failed")
             return {"data": None, "errors": [INTERNAL_FAILURE]}
         errors = [error_entry(error) for error in answer.errors or ()]

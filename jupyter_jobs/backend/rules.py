@@ -10,7 +10,15 @@ from typing import Any, Self
 from jupyter_jobs.backend.rows import Body
 from jupyter_jobs.jobs.model import JobStatus, reason_of
 
-__all__ = ["Rules", "describe_dependency", "describe_error", "run_of"]
+__all__ = [
+    "BACKOFF_LIMIT_S",
+    "Rules",
+    "describe_dependency",
+    "describe_error",
+    "end_of",
+    "in_short",
+    "run_of",
+]
 
 BACKOFF_S = 1.0
 BACKOFF_LIMIT_S = 300.0
@@ -87,3 +95,27 @@ def describe_dependency(body: Body) -> str | None:
     reason = describe_error(error if known else {"message": error.get("message")})
     name = body["name"] or body["request"] or body["id"]
     return f"{name} {_WORDS[status]}" + (f": {reason}" if reason else "")
+
+
+def end_of(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a job has of its outcome."""
+    changes: dict[str, Any] = {"status": outcome["status"]}
+    for name in ("result", "error"):
+        if outcome.get(name) is not None:
+            changes[name] = json.dumps(outcome[name])
+    if "resultSize" in outcome:
+        changes["resultSize"] = outcome["resultSize"]
+    return changes
+
+
+def in_short(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the end of a job without what no event can carry; the result stays in `outcome.json`."""
+    short = {name: value for name, value in changes.items() if name not in ("result", "error")}
+    if "result" in changes:
+        short["resultSize"] = len(changes["result"])
+    if "error" in changes:
+        error = json.loads(changes["error"])
+        short["error"] = json.dumps(
+            {**error, "message": error["message"][:500], "traceback": "", "log": []}
+        )
+    return short

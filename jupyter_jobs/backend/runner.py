@@ -5,7 +5,10 @@ The shim's reports come through a FIFO in that folder; its end is the end of the
 how it went. So a job that is adopted is followed just as one that was started.
 
 What waits is kept in a `Schedule`, which is told of each write to a job, whoever wrote it. The rows have all that it
-takes to make the schedule anew: nothing is lost with this process.
+takes to make the schedule anew: nothing is lost with this process. It counts elapsed time; a clock that is set changes
+nothing about what waits.
+
+A run that cannot be started for a reason that passes (no file handles, no memory, a full disk) waits and is tried again.
 """
 
 from __future__ import annotations
@@ -19,24 +22,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+from jupyter_jobs.backend.ends import Ends, Update
 from jupyter_jobs.backend.executors import EXECUTORS, Submission
 from jupyter_jobs.backend.nurseries import Nurseries
+from jupyter_jobs.backend.recovery import KEPT
 from jupyter_jobs.backend.refusal import Refusal
-from jupyter_jobs.backend.repository import Body, Repository
-from jupyter_jobs.backend.rules import Rules, describe_dependency, describe_error, run_of
+from jupyter_jobs.backend.repository import Body
+from jupyter_jobs.backend.rules import BACKOFF_LIMIT_S, Rules, describe_dependency, run_of
 from jupyter_jobs.backend.runs import Shim, Unanswered, find, launch, prepare, relaunch, reopen
 from jupyter_jobs.backend.schedule import Decision, Ending, Schedule, Waiting
+from jupyter_jobs.backend.trouble import Held, Unstored, passes
 from jupyter_jobs.jobs.model import JobStatus
-from jupyter_jobs.worker.outcome import read_json
 
 __all__ = ["Runner", "Update"]
 
 log = logging.getLogger("jupyter_jobs.backend")
-
-Update = Callable[[dict[str, Any]], Awaitable[bool]]
 
 KILL_AFTER_S = (
     20.0  # that a shim was asked to end; its own patience with the work is over long before
@@ -50,28 +53,29 @@ _REPORTED = ("progress", "done", "total", "message")
 
 
 @dataclass
-class Runner:
+class Runner(Ends):
     """The jobs that run on this machine.
 
     Args:
         repository: The jobs.
         folder: Of the backend's data; jobs have theirs in `jobs/<id>`.
+        wall: What time it is, in seconds since the epoch: to be told, and to be found again by the next backend.
         external: Whether named requests are left to workers elsewhere.
         slots: CPUs that jobs may take at a time.
-        clock: What time it is, in seconds since the epoch.
+        clock: Seconds that have gone by, since whenever: what is waited for is measured by it.
+        open_files: How many files a job may have open at a time; None for as many as this process.
     """
 
-    repository: Repository
-    folder: Path
     external: bool = field(kw_only=True)
     slots: int = field(kw_only=True)
-    clock: Callable[[], float] = field(default=time.time, kw_only=True)
+    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    open_files: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self._schedule = Schedule(self.slots)
         self._nurseries = Nurseries(self.folder)
         self._shims: dict[str, Shim] = {}
-        self._followers: set[asyncio.Task[None]] = set()
+        self._held = Held(self.clock)
         self._wanted = asyncio.Event()
         self._scheduler: asyncio.Task[None] | None = None
         self.closing = ""  # why no job is taken any more
@@ -95,12 +99,13 @@ class Runner:
         self._update = update
         self.repository.observe(self._written)
         for body in self.repository.live():
-            await self._adopt(body)
+            id_ = body["id"]
+            await self._persist_behind(f"the adoption of job {id_}", partial(self._adopt, id_))
         self._scheduler = asyncio.create_task(self._run_schedule(), name="scheduler")
 
     async def stop(self) -> None:
         """Follow no more; the jobs go on."""
-        tasks = [*self._followers, *([self._scheduler] if self._scheduler else [])]
+        tasks = [*self._tasks, *([self._scheduler] if self._scheduler else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -145,6 +150,7 @@ class Runner:
             if id_ not in self._schedule:
                 self._wait(body)
         elif status.is_terminal:
+            self._held.forget(id_)
             self._schedule.ended(id_, self.clock(), describe_dependency(body))
         else:
             self._schedule.remove(id_)
@@ -155,7 +161,9 @@ class Runner:
         unmet: list[str] = []
         failed: str | None = None
         number, not_before = self.repository.turn(body["id"])
-        since = max(_epoch(body["createdAt"]), not_before or 0.0)
+        since = max(self._elapsed(_epoch(body["createdAt"])), self._held.until(body["id"]))
+        if not_before is not None:
+            since = max(since, self._elapsed(not_before, BACKOFF_LIMIT_S))
         for id_ in body["after"] or ():
             if id_ in self._schedule:
                 unmet.append(id_)
@@ -168,7 +176,7 @@ class Runner:
             elif (reason := describe_dependency(dependency)) is not None:
                 failed = reason
             else:
-                since = max(since, _epoch(dependency["finishedAt"]))
+                since = max(since, self._elapsed(_epoch(dependency["finishedAt"])))
         self._schedule.add(self._waiting(body, number, since), unmet, failed)
 
     def _waiting(self, body: Body, number: int, since: float) -> Waiting:
@@ -183,6 +191,10 @@ class Runner:
             usual=(json.loads(body["usual"] or "null") or {}).get("median"),
             elsewhere=self._is_elsewhere(body),
         )
+
+    def _elapsed(self, wall: float, most: float = 0.0) -> float:
+        """Return a time by the clock of what goes by; one that is more than `most` ahead is of a clock that was set."""
+        return self.clock() + min(wall - self.wall(), most)
 
     def _is_elsewhere(self, body: Mapping[str, Any]) -> bool:
         return self.external and body["kind"] == "REQUEST"
@@ -204,7 +216,8 @@ class Runner:
             await self._launch(job.id)
             await asyncio.sleep(0)  # others want the loop, too
         for ending in decision.end:
-            await self._end_unstarted(ending)
+            write = partial(self._end_unstarted, ending)
+            await self._persist_behind(f"the end of job {ending.id}", write)
             await asyncio.sleep(0)
 
     async def _end_unstarted(self, ending: Ending) -> None:
@@ -220,17 +233,42 @@ class Runner:
     async def _launch(self, id_: str) -> None:
         """Start a run. The row knows its process before anything else happens, so that it is never forgotten."""
         try:
-            if (told := await self._spawn(id_)) is None:
-                self._schedule.release(id_)
-                return
+            told = await self._spawn(id_)
         except Exception as error:
-            log.error("job %s could not be started", id_, exc_info=error)
             self._schedule.release(id_)
-            reason = error.strerror if isinstance(error, OSError) else None
-            await self._lost(id_, f"it could not be started: {reason or error}")
+            reason = str((error.strerror if isinstance(error, OSError) else None) or error)
+            if passes(error):
+                await self._start_later(id_, reason)
+                return
+            log.error("job %s could not be started", id_, exc_info=error)
+            lost = partial(self._lost, id_, f"it could not be started: {reason}")
+            await self._persist_behind(f"the end of job {id_}", lost)
             return
+        if told is None:
+            self._schedule.release(id_)
+            return
+        note = partial(self._note_start, told, self._shims.get(id_))
+        await self._persist_behind(f"the start of job {id_}", note)
+
+    async def _note_start(self, told: dict[str, Any], shim: Shim | None) -> None:
+        id_ = told["id"]
+        if shim is not None:
+            if self._shims.get(id_) is not shim:
+                return  # it has ended while this could not be written
+            self.repository.set_process(id_, shim.identity)
         if not await self._write(told):  # it has been cancelled since
             self.kill(id_)
+
+    async def _start_later(self, id_: str, reason: str) -> None:
+        """Let a job wait until it is tried again whether it can be started."""
+        delay = self._held.hold(id_)
+        log.warning("job %s cannot be started now: %s", id_, reason)
+        message = f"cannot be started now ({reason}), next try in {delay:g} s"
+        await self._update({"id": id_, "message": message})
+        body = self.repository.get(id_)
+        if body is not None and body["status"] == "QUEUED" and id_ not in self._schedule:
+            self._wait(body)  # the message could not be written
+            self.nudge()
 
     async def _spawn(self, id_: str) -> dict[str, Any] | None:
         """Start a job's shim and return what is to be told of that; None if the job was cancelled meanwhile."""
@@ -245,6 +283,9 @@ class Runner:
             "params": json.loads(body["params"] or "null"),
             "rules": json.loads(body["rules"] or "{}"),
             "run": run,
+            "open_files": self.open_files,
+            "job": {name: body[name] for name in KEPT},
+            "fingerprint": self.repository.fingerprint(id_),
         }
         folder = self._folder(id_)
         if payload is not None and len(payload) > _LARGE:
@@ -259,14 +300,15 @@ class Runner:
             shim, reports = launch(folder, id_, python, nursery)
         except Unanswered:
             shim, reports = await relaunch(folder, id_, run, python)
-        self.repository.set_process(id_, shim.pid, shim.started)
         self._follow(shim, reports)
         message = {} if run == 1 else {"message": f"run {run} of {Rules.of(body).retries + 1}"}
         return {"id": id_, "status": "RUNNING", **message}
 
-    async def _adopt(self, body: Body) -> None:
+    async def _adopt(self, id_: str) -> None:
         """Pick up a live job where an earlier backend left it."""
-        id_ = body["id"]
+        body = self.repository.get(id_)
+        if body is None or id_ in self._schedule or JobStatus(body["status"]).is_terminal:
+            return
         process = self.repository.process(id_)
         if process is None and body["status"] == "QUEUED" and not self._is_elsewhere(body):
             process = await find(self._folder(id_), run_of(body))
@@ -278,127 +320,72 @@ class Runner:
             return
         try:
             reports = reopen(self._folder(id_))
-        except OSError:
+        except FileNotFoundError:
             await self._lost(id_, "its folder is gone")
             return
         log.info("adopting job %s", id_)
-        self.repository.set_process(id_, *process)
-        self._follow(Shim(id_, *process), reports)
+        shim = Shim(id_, process.pid, process.started, boot=process.boot)
+        self._follow(shim, reports)
         number, _ = self.repository.turn(id_)
-        since = _epoch(body["startedAt"]) if body["startedAt"] else self.clock()
-        self._schedule.occupy(self._waiting(body, number, since), since)
-        if body["status"] == "QUEUED":
-            await self._write({"id": id_, "status": "RUNNING"})
-        elif body["status"] == "CANCELLING":
+        began = self._elapsed(_epoch(body["startedAt"])) if body["startedAt"] else self.clock()
+        self._schedule.occupy(self._waiting(body, number, began), began)
+        if body["status"] == "CANCELLING":
             self.kill(id_)
+        elif body["status"] == "QUEUED":
+            note = partial(self._note_start, {"id": id_, "status": "RUNNING"}, shim)
+            await self._persist_behind(f"the start of job {id_}", note)
 
     def _follow(self, shim: Shim, reports: int) -> None:
-        id_ = shim.job
-        self._shims[id_] = shim
-        task = asyncio.create_task(self._until_ended(id_, reports), name=f"job {id_}")
-        self._followers.add(task)
-        task.add_done_callback(self._followers.discard)
+        self._shims[shim.job] = shim
+        self._go_on(self._until_ended(shim, reports), f"job {shim.job}")
 
-    async def _until_ended(self, id_: str, reports: int) -> None:
+    async def _until_ended(self, shim: Shim, reports: int) -> None:
         reader = asyncio.StreamReader(limit=_REPORT_LIMIT)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reports, "rb", buffering=0)
         )
         try:
             async for line in reader:
-                await self._report(id_, line)
+                await self._report(shim, line)
         finally:
             transport.close()
         # From here to the write in `_settle` nothing else runs: nobody sees a job that has ended and still runs.
-        shim = self._shims.pop(id_)
+        id_ = shim.job
+        del self._shims[id_]
         self._schedule.release(id_)
         self.nudge()
-        await self._settle(id_, shim)
+        settle = self._put_back if shim.unbegun else self._settle
+        await self._persist(f"the end of job {id_}", partial(settle, id_, shim))
 
-    async def _report(self, id_: str, line: bytes) -> None:
+    async def _put_back(self, id_: str, shim: Shim) -> None:
+        """Let a job wait again whose shim could not begin."""
+        shim.reap()
+        body = self.repository.get(id_)
+        if body is None or body["status"] not in ("QUEUED", "RUNNING"):
+            await self._settle(id_, shim)
+            return
+        delay = self._held.hold(id_)
+        log.warning("job %s could not be begun: %s", id_, shim.unbegun)
+        message = f"could not be begun ({shim.unbegun}), next try in {delay:g} s"
+        self.repository.put_back(id_, message)
+        await self._update({"id": id_})
+
+    async def _report(self, shim: Shim, line: bytes) -> None:
+        id_ = shim.job
         try:
             told = json.loads(line)
         except ValueError:
             told = None
         if not isinstance(told, dict):  # the shim was killed as it wrote
             return
-        if "metrics" in told:
-            self.repository.set_metrics(id_, json.dumps(told["metrics"]))
-        await self._update({"id": id_} | {name: told[name] for name in _REPORTED if name in told})
-
-    async def _settle(self, id_: str, shim: Shim) -> None:
-        """Write down how a run ended, once its shim has."""
-        outcome = read_json(self._folder(id_) / "outcome.json")
-        body = self.repository.get(id_)
-        status = None if body is None else body["status"]
-        if outcome is None or status == "CANCELLING":
-            shim.sweep()  # nobody watches over them any more
-        if outcome is None:
-            shim.reap()
-            if status == "CANCELLING":  # before it could tell of it
-                await self._write({"id": id_, "status": "CANCELLED"})
-            else:
-                await self._lost(id_, "the process that watched over it was killed")
+        if "unbegun" in told:
+            shim.unbegun = str(told["unbegun"])
             return
-        if (
-            body is not None
-            and status == "RUNNING"
-            and outcome["status"] in ("FAILED", "TIMED_OUT")
-        ):
-            rules, run = Rules.of(body), run_of(body)
-            if (delay := rules.delay(run)) is not None:
-                shim.sweep()  # what it left behind would be in the next run's way
-                shim.reap()
-                await self._run_again(id_, outcome, f"run {run + 1} of {rules.retries + 1}", delay)
-                return
-        shim.reap()
-        changes: dict[str, Any] = {"id": id_, "status": outcome["status"]}
-        for name in ("result", "error"):
-            if outcome.get(name) is not None:
-                changes[name] = json.dumps(outcome[name])
-        if "resultSize" in outcome:
-            changes["resultSize"] = outcome["resultSize"]
-        if not await self._update(changes):
-            await self._write(_in_short(changes))
-
-    async def _run_again(
-        self, id_: str, outcome: Mapping[str, Any], run: str, delay: float
-    ) -> None:
-        failed = {"error": describe_error(outcome.get("error"))}
-        message = f"{run} in {delay:g} s"
-        self.repository.requeue(id_, failed, self.clock() + delay, message)
-        await self._update({"id": id_})
-
-    async def _write(self, changes: dict[str, Any]) -> bool:
-        """Write changes, though no event may carry them; tells whether they could follow."""
-        if await self._update(dict(changes)):
-            return True
-        try:
-            self.repository.update(changes["id"], changes)
-        except Refusal:
-            return False
-        return True
-
-    async def _lost(self, id_: str, reason: str) -> None:
-        error = json.dumps({"type": "Lost", "message": reason})
-        await self._write({"id": id_, "status": "LOST", "error": error})
-
-    def _folder(self, id_: str) -> Path:
-        return self.folder / "jobs" / id_
+        if "metrics" in told:
+            with suppress(Unstored):  # it is told again
+                self.repository.set_metrics(id_, json.dumps(told["metrics"]))
+        await self._update({"id": id_} | {name: told[name] for name in _REPORTED if name in told})
 
 
 def _epoch(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
-
-
-def _in_short(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the end of a job without what no event can carry; the result stays in `outcome.json`."""
-    short = {name: value for name, value in changes.items() if name not in ("result", "error")}
-    if "result" in changes:
-        short["resultSize"] = len(changes["result"])
-    if "error" in changes:
-        error = json.loads(changes["error"])
-        short["error"] = json.dumps(
-            {**error, "message": error["message"][:500], "traceback": "", "log": []}
-        )
-    return short

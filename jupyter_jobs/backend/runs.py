@@ -24,12 +24,13 @@ from jupyter_jobs.backend.nurseries import Fork, Nursery, Unanswered
 from jupyter_jobs.jobs.embedded import process_started_at
 from jupyter_jobs.worker.marks import is_of, programs_of
 from jupyter_jobs.worker.outcome import read_json
-from jupyter_jobs.worker.processes import job_processes, kill_all
+from jupyter_jobs.worker.processes import Process, job_processes, kill_all, present_boot
 
-__all__ = ["Shim", "Unanswered", "find", "launch", "prepare", "relaunch", "reopen"]
+__all__ = ["Shim", "Unanswered", "find", "launch", "prepare", "process_of", "relaunch", "reopen"]
 
 _OF_A_RUN = ("outcome.json", "shim.json", "work.json", "result.pickle", "error.pickle")
 _LOOK_S = 0.02
+_GONE = -1  # when no process has started
 
 
 @dataclass
@@ -41,27 +42,52 @@ class Shim:
         pid: Its process.
         started: Tells it from a later process of the same number.
         process: The same, if this process started it, or had it forked.
+        boot: Of the machine that it was started on, see `present_boot`; empty where nobody has noted it.
+        unbegun: Why the work was not begun, once it has said so.
     """
 
     job: str
     pid: int
     started: int
     process: subprocess.Popen[bytes] | Fork | None = None
+    boot: str = ""
+    unbegun: str = ""
+
+    @property
+    def identity(self) -> Process:
+        """What tells its process from all others."""
+        return Process(self.pid, self.started, self.boot)
+
+    @property
+    def whereabouts(self) -> str:
+        """Why its process cannot be there any more; empty if it may be."""
+        if self.boot in ("", present_boot()):
+            return ""
+        there, here = self.boot.partition(" ")[2], present_boot().partition(" ")[2]
+        if there == here:
+            return "the machine was restarted"
+        return f"it was started on {there}, which cannot be seen from {here}"
 
     def ask_to_end(self) -> None:
         """Let it end the work, and then itself."""
-        if process_started_at(self.pid) == self.started:
+        if self._is_alive:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """End it and all that is left of its work, without asking."""
-        if process_started_at(self.pid) == self.started:
+        if self._is_alive:
             kill_all([self.pid])
         self.sweep()
 
+    @property
+    def _is_alive(self) -> bool:
+        return not self.whereabouts and process_started_at(self.pid) == self.started
+
     def sweep(self) -> None:
         """End what is left of the work."""
+        if self.whereabouts:
+            return
         left = job_processes(self.pid)
         if self.process is None or self.process.returncode is not None:
             # Nobody has kept the number from being given to a stranger's session.
@@ -127,7 +153,8 @@ def launch(folder: Path, job: str, python: str, nursery: Nursery | None = None) 
             raise
     finally:
         os.close(writer)
-    return Shim(job, process.pid, process_started_at(process.pid) or 0, process), reader
+    started = process_started_at(process.pid) or 0
+    return Shim(job, process.pid, started, process, present_boot()), reader
 
 
 async def relaunch(folder: Path, job: str, run: int, python: str) -> tuple[Shim, int]:
@@ -138,7 +165,7 @@ async def relaunch(folder: Path, job: str, run: int, python: str) -> tuple[Shim,
     """
     if (process := await find(folder, run)) is None:
         return launch(folder, job, python)
-    return Shim(job, *process), reopen(folder)
+    return Shim(job, process.pid, process.started, boot=process.boot), reopen(folder)
 
 
 def _start(folder: Path, python: str, reports: int) -> subprocess.Popen[bytes]:
@@ -153,8 +180,8 @@ def _start(folder: Path, python: str, reports: int) -> subprocess.Popen[bytes]:
         )
 
 
-async def find(folder: Path, run: int) -> tuple[int, int] | None:
-    """Return the process that an earlier backend launched for a run, as `Repository.process` tells it.
+async def find(folder: Path, run: int) -> Process | None:
+    """Return the process that an earlier backend launched for a run.
 
     None if it launched none, or one that did not come as far as to begin.
     """
@@ -162,9 +189,21 @@ async def find(folder: Path, run: int) -> tuple[int, int] | None:
     if job is None or job.get("run", 1) != run:
         return None
     # A moment at most, and only if that backend died in the one before: no event tells it.
-    while (shim := read_json(folder / "shim.json")) is None and _is_held(folder / "reports"):  # noqa: ASYNC110
+    while (found := process_of(folder, job["id"])) is None and _is_held(folder / "reports"):  # noqa: ASYNC110
         await asyncio.sleep(_LOOK_S)
-    return None if shim is None else (shim["pid"], process_started_at(shim["pid"]) or 0)
+    return found
+
+
+def process_of(folder: Path, job: str) -> Process | None:
+    """Return the process that says of itself that it works, or has worked, for a job; None if none does."""
+    shim = read_json(folder / "shim.json")
+    if shim is None:
+        return None
+    if "boot" in shim:
+        return Process(shim["pid"], shim["started"], shim["boot"])
+    # One of an earlier release: it can be told from a stranger as long as it runs.
+    started = process_started_at(shim["pid"]) if is_of(job, shim["pid"]) else None
+    return Process(shim["pid"], _GONE if started is None else started)
 
 
 def reopen(folder: Path) -> int:

@@ -7,8 +7,8 @@ from jupyter_jobs.backend.tables import NAMES
 
 __all__ = ["select_page"]
 
-# Numbers grow as time does: all from the first one on are later.
-_SINCE = "(SELECT number FROM jobs WHERE createdAt >= ? ORDER BY createdAt LIMIT 1)"
+# Numbers grow as time does, unless a clock is set: none before the lowest of them is later, most behind it are.
+_SINCE = "(SELECT min(number) FROM jobs WHERE createdAt >= ?)"
 
 
 def select_page(
@@ -39,6 +39,7 @@ def select_page(
         f'{read_rest}"group" = ?': group,
         f"{read_rest}status = ?": status,
         f"{number} >= {_SINCE}": None if since is None else stamp(since),
+        "+createdAt >= ?": None if since is None else stamp(since),
     }
     conditions = {condition: value for condition, value in asked.items() if value is not None}
     query = (

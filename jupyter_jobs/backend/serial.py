@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from graphql.execution import Executor
 from graphql.pyutils import Path
 
 from jupyter_jobs.backend.flat import Plans, pick
+from jupyter_jobs.backend.refusal import Refusal
 
 __all__ = ["Context", "SerialExecutor"]
 
@@ -27,7 +28,8 @@ class Context:
     Attributes:
         inside: Fields of a job that only this process may write.
         owner: Whether whoever asks may have any code run.
-        transaction: Holds what is written in a block together.
+        transaction: Holds what is written in a block together; raises a `Refusal` when nothing of it was written.
+        settled: What is to be waited for until the block before is on the disk; None if nothing is.
         publish: Is given each mutation's name and what it came to, as the caller selected it, once that is kept.
         plans: Of the documents that are executed, if they come again.
     """
@@ -35,6 +37,7 @@ class Context:
     inside: Mapping[str, Any] = field(default_factory=dict)
     owner: bool = True
     transaction: Callable[[], AbstractContextManager[None]] = nullcontext
+    settled: Callable[[], Awaitable[None] | None] = lambda: None
     publish: Callable[[str, dict[str, Any]], object] = lambda name, selected: None
     plans: Plans = field(default_factory=Plans)
 
@@ -68,29 +71,54 @@ class SerialExecutor(Executor[Any]):
             if isinstance(result, dict):
                 context.publish(details[0].node.name.value, result)
 
+        def refuse(key: str, details: Any, refusal: Refusal) -> None:
+            where = Path(path, key, parent_type.name)
+            type_ = parent_type.fields[details[0].node.name.value].type
+            self.handle_field_error(refusal, type_, details, where)
+            results[key] = None
+
         async def execute() -> dict[str, Any]:
             until = time.monotonic() + _SLICE_S
+            owed: list[Awaitable[None]] = []
+
+            def owe() -> None:
+                if (pending := context.settled()) is not None:
+                    owed.append(pending)
+
             while ahead:
                 done: list[tuple[str, Any, Any]] = []
                 waiting = None
-                with context.transaction():
-                    while ahead and waiting is None:
-                        key, details = ahead.pop()
-                        result = one(key, details)
-                        if self.is_awaitable(result):
-                            waiting = key, details, result
-                        else:
-                            done.append((key, details, result))
-                        if time.monotonic() >= until:
-                            break
-                for told in done:
-                    keep(*told)
+                try:
+                    with context.transaction():
+                        while ahead and waiting is None:
+                            key, details = ahead.pop()
+                            result = one(key, details)
+                            if self.is_awaitable(result):
+                                waiting = key, details, result
+                            else:
+                                done.append((key, details, result))
+                            if time.monotonic() >= until:
+                                break
+                except Refusal as refusal:
+                    # Nothing of the block was written; if it could not even be begun, nothing that follows will be.
+                    unwritten = [(key, details) for key, details, _ in done]
+                    if not unwritten and waiting is None:
+                        unwritten, ahead[:] = ahead[::-1], []
+                    for key, details in unwritten:
+                        refuse(key, details, refusal)
+                else:
+                    owe()
+                    for told in done:
+                        keep(*told)
                 if waiting is not None:
                     key, details, result = waiting
                     keep(key, details, await result)
+                    owe()
                 if ahead and time.monotonic() >= until:
                     await asyncio.sleep(0)
                     until = time.monotonic() + _SLICE_S
+            for pending in owed:
+                await pending
             return results
 
         return execute()

@@ -101,7 +101,7 @@ class ScriptedRunner(Runner):
     """
 
     def __init__(self, repository: Repository, folder: Path, script: Script, clock: Clock) -> None:
-        super().__init__(repository, folder, external=False, slots=SLOTS, clock=clock)
+        super().__init__(repository, folder, external=False, slots=SLOTS, clock=clock, wall=clock)
         self.submitted: list[Submitted] = []
         self._script = script
         self._time = clock

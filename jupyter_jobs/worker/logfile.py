@@ -25,6 +25,8 @@ _STREAMS = {"o": "stdout", "e": "stderr"}
 class LogWriter:
     """Appends chunks of output, at the cost of a few C calls for each.
 
+    What a full disk does not take is lost, and a line says how much that was as soon as there is room for it.
+
     Args:
         folder: Of the segments; made if missing. A later writer goes on with the numbers.
         limit: Bytes that the log may take, about.
@@ -35,8 +37,9 @@ class LogWriter:
     def __init__(
         self, folder: Path, limit: int, take: Callable[[bytes], bool] = lambda said: False
     ) -> None:
-        self._segments = SegmentWriter(folder, limit)
+        self._segments = SegmentWriter(folder, limit, self._describe_loss)
         self._take = take
+        self._now_ms = 0
         self._screens = {"o": Screen(), "e": Screen()}
         self._tail: deque[bytes] = deque(maxlen=TAIL_LINES)
         self._unread = 0
@@ -73,11 +76,16 @@ class LogWriter:
             if not kept:
                 return
             lines = b"\n".join(kept)
+        self._now_ms = now_ms
         prefix = b"%c%d " % (ord(stream), now_ms)
         count = lines.count(b"\n") + 1
         self._segments.append(prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n", count)
         self._tail.extend(lines.rsplit(b"\n", TAIL_LINES)[-TAIL_LINES:])
         self._unread += count
+
+    def _describe_loss(self, size: int) -> bytes:
+        text = f"--- {size:,} bytes of output could not be written here: the disk was full ---"
+        return b"e%d %s\n" % (self._now_ms, text.encode())
 
     def _is_taken(self, line: bytes) -> bool:
         return line.startswith(_JOB) and self._take(line[len(_JOB) :])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import re
 import signal
+import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = [
     "Failure",
@@ -20,6 +23,7 @@ __all__ = [
     "fit_error",
     "forget",
     "keep_result",
+    "persist",
     "read_json",
     "read_outcome",
     "write_json",
@@ -32,9 +36,14 @@ ERROR_LIMIT = 96 * 1024  # the same for an error
 _TRACEBACK_LIMIT = 24 * 1024  # characters, the newest frames and the message stay
 _MESSAGE_LIMIT = 4 * 1024
 _TYPE_LIMIT = 200
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+_FIRST_S, _LAST_S = 0.1, 5.0  # between two attempts to write
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _OWN_FRAMES = (os.path.join(_HERE, "work.py"), os.path.join(_HERE, "runners") + os.sep)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+T = TypeVar("T")
 
 
 class Failure(Exception):
@@ -123,6 +132,8 @@ def keep_result(value: Any, folder: Path) -> dict[str, Any]:
             cloudpickle.dump(value, file)
     except Exception as error:  # pickling runs code of any class that it meets
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise  # the disk, not the value
         raise Failure(
             type(error).__name__,
             f"the work was done, but its result of type {type(value).__name__} cannot be sent back: {error}. "
@@ -151,12 +162,39 @@ def read_outcome(folder: Path) -> dict[str, Any] | None:
     return ended
 
 
+def persist(write: Callable[[], T], say: Callable[[str], object]) -> T:
+    """Do what writes how the work ended, as often as it takes until there is room for that; a week's work waits a while.
+
+    Args:
+        write: Writes, all or nothing.
+        say: Is told once, in a sentence, if there is no room.
+
+    Raises:
+        OSError: It cannot be written, for a reason that does not pass.
+    """
+    delay = _FIRST_S
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            if delay == _FIRST_S:
+                say(f"the work is done, and is kept until it can be written down: {error.strerror}")
+        time.sleep(delay)
+        delay = min(2 * delay, _LAST_S)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a file that is either there in full or not at all."""
     part = path.with_suffix(".part")
-    with _create(part) as file:
-        file.write(json.dumps(value).encode())
-    os.replace(part, path)
+    try:
+        with _create(part) as file:
+            file.write(json.dumps(value).encode())
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

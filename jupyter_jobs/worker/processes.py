@@ -3,14 +3,55 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import platform
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-__all__ = ["adopt_orphans", "job_processes", "kill_all"]
+__all__ = [
+    "Process",
+    "adopt_orphans",
+    "job_processes",
+    "kill_all",
+    "present_boot",
+    "present_process",
+]
 
 _PR_SET_CHILD_SUBREAPER = 36
+
+
+class Process(NamedTuple):
+    """A process that can be told from all others, before and after.
+
+    Attributes:
+        pid: Its number, given to another one once it has ended.
+        started: When it started, in clock ticks since boot.
+        boot: Of the machine, see `present_boot`; empty where it was not noted.
+    """
+
+    pid: int
+    started: int
+    boot: str = ""
+
+
+@functools.cache
+def present_boot() -> str:
+    """Return what tells this run of this machine's system from others: `<id of the boot> <name of the machine>`."""
+    boot = "-"
+    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id") as file:  # random(4)
+        boot = file.read().strip()
+    return f"{boot} {platform.node()}"
+
+
+def present_process() -> Process:
+    """Return this process."""
+    started = 0
+    with contextlib.suppress(OSError), open("/proc/self/stat") as file:
+        started = int(file.read().rpartition(")")[2].split()[19])  # field 22 of proc(5)
+    return Process(os.getpid(), started, present_boot())
 
 
 def adopt_orphans() -> None:

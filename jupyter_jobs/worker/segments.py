@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,40 +23,70 @@ _PAGE_BYTES = 1024 * 1024
 class SegmentWriter:
     """Appends lines; goes on where an earlier writer of the folder has ended.
 
+    What cannot be written is lost, and whoever writes goes on: the disk is full, or there are no file handles.
+
     Args:
         folder: Of the segments; made if missing.
         limit: Bytes that they may take, about.
+        describe_loss: Makes a line, with its end, of the bytes that were lost before it; without it nothing tells of them
+            but the gap in the numbers.
     """
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
+    def __init__(
+        self, folder: Path, limit: int, describe_loss: Callable[[int], bytes] | None = None
+    ) -> None:
         self._folder = folder
         self._segment_limit = max(limit // (RING + 1), 1)
-        segments = _segments(folder)
-        self._ring = deque(path for _, path in segments[1:])
+        self._describe_loss = describe_loss
+        self._ring: deque[Path] = deque()
         self._next_seq = 1
         self._file, self._size = -1, 0
-        self._broken = False
-        if segments:
-            self._next_seq = _mend(*segments[-1])
-            self._open(segments[-1][1])
-        else:
-            self._open(self._newest())
+        self._lost = 0  # bytes
+        self._broken = True
+        with suppress(OSError):
+            self._begin()
 
     def append(self, lines: bytes, count: int) -> None:
         """Write `count` lines, each with its end; they come into one segment, or into the gap where the disk is full."""
+        told = 0
+        data = lines
+        if self._lost and self._describe_loss is not None:
+            data, told = self._describe_loss(self._lost) + lines, 1
         try:
-            if self._broken or (self._size and self._size + len(lines) > self._segment_limit):
-                self._rotate(lines)
+            if self._file < 0:
+                self._begin()
+            if self._broken or (self._size and self._size + len(data) > self._segment_limit):
+                self._rotate(data)
             else:
-                self._write(lines)
+                self._write(data)
+            self._next_seq += told
+            self._lost = 0
         except OSError:
             self._broken = True
+            self._lost += len(lines)
         self._next_seq += count
 
     def close(self) -> None:
         """Close the segment that is written to."""
-        os.close(self._file)
+        if self._lost and self._describe_loss is not None:
+            self.append(b"", 0)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _begin(self) -> None:
+        """Go on with the newest segment, or with the first one."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        segments = _segments(self._folder)
+        self._ring = deque(path for _, path in segments[1:])
+        if segments:
+            self._next_seq += (
+                _mend(*segments[-1]) - 1
+            )  # and what was lost before it could be looked at
+            self._open(segments[-1][1])
+        else:
+            self._open(self._newest())
+        self._broken = bool(segments) and self._lost > 0  # its numbers go on behind the gap
 
     def _rotate(self, lines: bytes) -> None:
         """Begin a new segment, if there is room for its first lines."""
@@ -66,8 +96,8 @@ class SegmentWriter:
             self._write(lines)
         except OSError:
             os.close(self._file)
-            path.unlink(missing_ok=True)
             self._file, self._size = before
+            path.unlink(missing_ok=True)
             raise
         os.close(before[0])
         self._broken = False

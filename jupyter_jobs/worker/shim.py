@@ -7,11 +7,15 @@ every job has one.
 stdout is the FIFO `reports` of the job's folder, opened for reading *and* writing: writing never fails while nobody
 reads, and a backend that was started again finds the same stream. What does not fit is dropped, for a newer report
 follows. The end of the FIFO, as the backend sees it, is the end of this process.
+
+A full disk, or a system that has no more to give, is waited out: work that cannot be begun now is not begun, and the
+report `unbegun` says why; work that runs goes on without its log; how it ended is written when there is room.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import selectors
@@ -24,7 +28,12 @@ from jupyter_jobs.worker import outcome
 from jupyter_jobs.worker.job import FIFO
 from jupyter_jobs.worker.logfile import LogWriter
 from jupyter_jobs.worker.metrics import MetricsWriter
-from jupyter_jobs.worker.processes import adopt_orphans, job_processes, kill_all
+from jupyter_jobs.worker.processes import (
+    adopt_orphans,
+    job_processes,
+    kill_all,
+    present_process,
+)
 from jupyter_jobs.worker.reports import Reports, read_report
 from jupyter_jobs.worker.runners import Work
 from jupyter_jobs.worker.work import become_work, read_work
@@ -38,12 +47,21 @@ _CHUNK = 64 * 1024
 
 def supervise(folder: Path) -> None:
     """Do the job in `folder` and return when it has ended."""
-    work = read_work(folder)
-    outcome.forget(folder)
-    outcome.write_json(folder / "shim.json", {"pid": os.getpid()})
+    os.set_blocking(1, False)
+    try:
+        work = read_work(folder)
+        wakeup, alarm = os.pipe()
+        with contextlib.suppress(FileExistsError):  # from an earlier run
+            os.mkfifo(folder / FIFO, 0o600)
+        said = os.open(folder / FIFO, os.O_RDWR | os.O_NONBLOCK)  # to write as well: it never ends
+        pipes = {name: os.pipe() for name in ("o", "e")}
+        outcome.forget(folder)
+        outcome.write_json(folder / "shim.json", present_process()._asdict())
+    except OSError as error:
+        _say_unbegun(error)
+        return
     adopt_orphans()
-    wakeup, alarm = os.pipe()
-    for descriptor in (wakeup, alarm, 1):
+    for descriptor in (wakeup, alarm):
         os.set_blocking(descriptor, False)
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
     terms: list[int] = []
@@ -51,15 +69,15 @@ def supervise(folder: Path) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-
-    with contextlib.suppress(FileExistsError):  # from an earlier run
-        os.mkfifo(folder / FIFO, 0o600)
-    said = os.open(folder / FIFO, os.O_RDWR | os.O_NONBLOCK)  # to write as well: it never ends
-    pipes = {name: os.pipe() for name in ("o", "e")}
     signal.pthread_sigmask(
         signal.SIG_BLOCK, [signal.SIGTERM]
     )  # until the fork has a handler of its own
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:
+        (folder / "shim.json").unlink()
+        _say_unbegun(error)
+        return
     if child == 0:
         signal.set_wakeup_fd(-1)
         os.setpgid(0, 0)
@@ -77,6 +95,12 @@ def supervise(folder: Path) -> None:
         selector.register(wakeup, selectors.EVENT_READ, "wakeup")
         selector.register(said, selectors.EVENT_READ, "said")
         _Shim(work, child, selector, terms).run()
+
+
+def _say_unbegun(error: OSError) -> None:
+    line = json.dumps({"unbegun": error.strerror or str(error), "errno": error.errno})
+    with contextlib.suppress(OSError):
+        os.write(1, f"{line}\n".encode())
 
 
 class _Shim:
@@ -114,9 +138,16 @@ class _Shim:
             kill_all(self._left_over())
         self._read_last_words()
         self._log.close(_now_ms())
-        self._reports.close()
         self._metrics.close()
-        outcome.write_json(self._work.folder / "outcome.json", self._outcome())
+        outcome.persist(
+            lambda: outcome.write_json(self._work.folder / "outcome.json", self._outcome()),
+            self._say_full,
+        )
+        self._reports.close()
+
+    def _say_full(self, message: str) -> None:
+        self._reports.take({"message": message})
+        self._reports.send(math.inf)
 
     def _has_ended(self) -> bool:
         if self._status is None or (self._kill_at is not None and self._left_over()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
@@ -14,7 +15,13 @@ from types import FrameType
 from typing import Any, Never
 
 from jupyter_jobs.worker import outcome
-from jupyter_jobs.worker.job import DIR_VARIABLE, FILES, FILES_VARIABLE, ID_VARIABLE
+from jupyter_jobs.worker.job import (
+    DIR_VARIABLE,
+    FILES,
+    FILES_VARIABLE,
+    ID_VARIABLE,
+    current_job,
+)
 from jupyter_jobs.worker.marks import hold_mark
 from jupyter_jobs.worker.runners import RUNNERS, Work
 from jupyter_jobs.worker.runners.tracing import variables
@@ -40,6 +47,7 @@ def become_work(work: Work, streams: tuple[int, int]) -> Never:
     """
     _take_streams(streams)
     hold_mark(work.folder)
+    _limit_files(work.open_files)
     os.environ.update(_environment(work))
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -56,19 +64,38 @@ def become_work(work: Work, streams: tuple[int, int]) -> Never:
         if os.getcwd() not in sys.path:
             sys.path.append(os.getcwd())
         runner = importlib.import_module(RUNNERS[work.kind])
-        result = outcome.keep_result(runner.run(work), work.folder)
+        value = runner.run(work)
+        result = outcome.persist(lambda: outcome.keep_result(value, work.folder), _say)
     except BaseException as error:
         if isinstance(error, SystemExit) and error.code in (None, 0):
-            outcome.write_json(path, {"status": "SUCCEEDED", "result": None})
+            _write(path, {"status": "SUCCEEDED", "result": None})
         else:
             described = _describe(error)
             if work.kind == "FUNCTION" and _keep(error, work.folder):
                 described["loadable"] = True
-            outcome.write_json(path, {"status": "FAILED", "error": described})
+            _write(path, {"status": "FAILED", "error": described})
             raise SystemExit(1) from None
     else:
-        outcome.write_json(path, {"status": "SUCCEEDED", **result})
+        _write(path, {"status": "SUCCEEDED", **result})
     raise SystemExit(0)
+
+
+def _write(path: Path, value: Any) -> None:
+    outcome.persist(lambda: outcome.write_json(path, value), _say)
+
+
+def _say(message: str) -> None:
+    current_job().message(message)
+
+
+def _limit_files(most: int | None) -> None:
+    """Give back the limit that the backend found: programs that close all they may have open count up to it."""
+    if most is not None:
+        with contextlib.suppress(ImportError, OSError, ValueError):
+            import resource
+
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _keep(error: BaseException, folder: Path) -> bool:

@@ -4,7 +4,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,40 +12,9 @@ import pytest
 
 from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Repository
-from jupyter_jobs.backend.rows import now
 from jupyter_jobs.jobs.model import TRANSITIONS, Job, JobStatus
-
-
-class Clock:
-    """The present time, until a test says what time it is."""
-
-    time: str | None = None
-
-    def __call__(self) -> str:
-        return self.time or now()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: Clock) -> Iterator[Repository]:
-    opened = Repository(tmp_path / "jobs.sqlite", now=clock)
-    yield opened
-    opened.close()
-
-
-def add(repository: Repository, id_: str, **fields: Any) -> dict[str, Any]:
-    given = {"id": id_, "request": "r", "kind": "REQUEST", "priority": "MEDIUM", **fields}
-    body = repository.insert(given, None)
-    assert body is not None
-    return body
-
-
-def it_is(clock: Clock, time: str) -> None:
-    clock.time = time
+from jupyter_jobs.worker.processes import Process
+from tests.support.kept import Clock, add, it_is
 
 
 def bring_to(repository: Repository, id_: str, status: JobStatus) -> None:
@@ -316,8 +284,8 @@ def test_what_is_usual_is_told_by_those_of_the_name_that_succeeded(
     assert repository.usual("g", "train") is None
 
     for seconds, status in [(2, "SUCCEEDED"), (4, "SUCCEEDED"), (59, "FAILED")]:
-        add(repository, f"{seconds}", name="train", group="g")
         it_is(clock, "2026-11-23T05:00:00.000Z")
+        add(repository, f"{seconds}", name="train", group="g")
         repository.update(f"{seconds}", {"status": "RUNNING"})
         it_is(clock, f"2026-11-23T05:00:{seconds:02}.000Z")
         repository.update(f"{seconds}", {"status": status})
@@ -329,8 +297,8 @@ def test_what_is_usual_is_told_by_those_of_the_name_that_succeeded(
 
 def test_what_is_usual_is_told_by_the_newest_fifty(repository: Repository, clock: Clock) -> None:
     for number in range(60):
-        add(repository, f"{number}", name="train")
         it_is(clock, "2026-11-23T05:00:00.000Z")
+        add(repository, f"{number}", name="train")
         repository.update(f"{number}", {"status": "RUNNING"})
         it_is(clock, f"2026-11-23T05:00:{50 if number < 10 else 1:02}.000Z")
         repository.update(f"{number}", {"status": "SUCCEEDED"})
@@ -342,7 +310,7 @@ def test_what_is_usual_is_told_by_the_newest_fifty(repository: Repository, clock
 def test_a_failed_run_makes_a_job_wait_for_another(repository: Repository, clock: Clock) -> None:
     it_is(clock, "2026-11-23T05:00:00.000Z")
     add(repository, "a")
-    repository.set_process("a", 123, 456)
+    repository.set_process("a", Process(123, 456, "a boot"))
     repository.set_metrics("a", '{"loss": {}}')
     running = repository.update("a", {"status": "RUNNING", "progress": 0.5, "done": 1, "total": 2})
 
@@ -420,77 +388,13 @@ def test_what_was_refused_is_not_told(repository: Repository) -> None:
     assert told == []
 
 
-def end(repository: Repository, clock: Clock, *ids: str) -> None:
-    """End jobs at one o'clock, two o'clock, …"""
-    for hour, id_ in enumerate(ids, start=1):
-        it_is(clock, f"2026-11-23T{hour:02}:00:00.000Z")
-        repository.update(id_, {"status": "FAILED"})
-
-
-def test_what_ended_can_be_pruned_first_what_ended_first(
-    repository: Repository, clock: Clock
-) -> None:
-    for id_ in ("live", "a", "b", "c"):
-        add(repository, id_, group="g" if id_ == "c" else None)
-    end(repository, clock, "b", "a", "c")
-
-    assert repository.prunable(None) == ["b", "a", "c"]
-    assert repository.prunable("2026-11-23T04:00:00+02:00") == ["b"]
-    assert repository.prunable(None, "g") == ["c"]
-    assert repository.prunable(None, limit=2) == ["b", "a"]
-
-
-def test_what_live_jobs_wait_for_is_kept_with_its_retries(
-    repository: Repository, clock: Clock
-) -> None:
-    add(repository, "a")
-    add(repository, "other")
-    end(repository, clock, "a", "other")
-    add(repository, "again", retryOf="a")
-    add(repository, "waits", after=["a"])
-    end(repository, clock, "again")
-
-    assert repository.prunable(None, limit=1) == ["other"]
-    assert repository.prunable(None) == ["other"]
-
-    repository.update("waits", {"status": "CANCELLED"})
-    assert set(repository.prunable(None)) == {"a", "again", "other", "waits"}
-
-
-def test_what_is_forgotten_is_gone_and_live_jobs_are_not(repository: Repository) -> None:
-    add(repository, "a", tags=["x"])
-    add(repository, "b", tags=["x"])
-    repository.update("a", {"status": "FAILED"})
-
-    assert repository.forget(["a", "b", "unknown"]) == 1
-
-    assert repository.get("a") is None
-    assert ids(repository.page(None, None, 9, None, tag="x")) == ["b"]
-    assert repository.insert({"id": "a"}, None) is not None
-
-
-def test_the_sizes_of_folders_are_known_once_they_were_measured(repository: Repository) -> None:
-    for id_ in ("live", "a", "b"):
-        add(repository, id_)
-    for id_ in ("a", "b"):
-        repository.update(id_, {"status": "FAILED"})
-    assert repository.unmeasured(9) == ["a", "b"]
-    assert repository.totals() == (2, 0)
-
-    repository.set_sizes({"a": 0, "b": 700})
-
-    assert repository.unmeasured(9) == []
-    assert repository.totals() == (2, 700)
-    assert repository.prunable(None, files=True) == ["b"]
-
-
 def test_the_process_of_a_job_is_remembered_without_a_new_version(repository: Repository) -> None:
     add(repository, "a")
     assert repository.process("a") is None
 
-    repository.set_process("a", 123, 456)
+    repository.set_process("a", Process(123, 456, "a boot"))
 
-    assert repository.process("a") == (123, 456)
+    assert repository.process("a") == Process(123, 456, "a boot")
     assert repository.get("a")["version"] == 1  # type: ignore[index]  # it is there
 
 

@@ -102,8 +102,8 @@ async def test_a_run_is_found_from_its_fork_to_after_its_end(tmp_path: Path) -> 
     until_end(reports)
     shim.reap()
 
-    assert running == (shim.pid, shim.started)
-    assert await find(tmp_path, 2) == (shim.pid, 0)
+    assert running == shim.identity
+    assert await find(tmp_path, 2) == shim.identity
     assert await find(tmp_path, 3) is None
 
 

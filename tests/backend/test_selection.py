@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.backend.selection import select_page
-from jupyter_jobs.backend.tables import open_tables
+from jupyter_jobs.backend.tables import create_tables
 
 ASKED = {
     "group": "g",
@@ -22,7 +22,9 @@ ASKED = {
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    opened = open_tables(tmp_path / "jobs.sqlite")
+    opened = sqlite3.connect(tmp_path / "jobs.sqlite")
+    opened.row_factory = sqlite3.Row
+    create_tables(opened)
     yield opened
     opened.close()
 

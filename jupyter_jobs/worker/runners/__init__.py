@@ -36,6 +36,7 @@ class Work:
         grace: Seconds between asking the work to end and killing it.
         rules: What the run is bound by, see `Job.rules`.
         run: Its number, from 1.
+        open_files: How many files it may have open at a time; None for as many as its shim.
     """
 
     id: str
@@ -48,3 +49,4 @@ class Work:
     grace: float = 5.0
     rules: Mapping[str, Any] = field(default_factory=dict)
     run: int = 1
+    open_files: int | None = None
