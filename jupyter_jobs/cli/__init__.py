@@ -3,14 +3,17 @@
 From the top down, as imports go:
 
     commands                          the table of commands, and how words become one of them
-    submit | watch | listing | show | logs | waiting | acting | outputs | pruning | serving | demo | doctor
+    submit | watch | listing | show | logs | waiting | acting | outputs | pruning | serving |
+    stopping | top | key | demo | doctor
                                       the commands, each with its options, its examples and what it does
-    frame                             one picture of `watch`
+    frame, dashboard                  one picture of `watch` | of `top`
     table                             jobs as lines
     cells                             what the columns say of a job
     follow | access | filters         hears of jobs | finds those that ids mean | those that options mean
-    checkup                           what the doctor finds without asking anybody
-    command | terminal | spans | exits  what a command is | what goes out | spans of time | exit codes
+    checkup, machine                  what the doctor finds without asking anybody | about this machine's backend
+    loads                             what the processes of jobs take
+    command | terminal | spans, sizes | exits
+                                      what a command is | what goes out | spans of time, of bytes | exit codes
 
 What is slow to import is imported when a command runs.
 """

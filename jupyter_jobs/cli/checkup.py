@@ -38,8 +38,10 @@ _EXTRAS = {"botocore": "'jupyter_jobs[aws]'"}
 _PREFIX = "JUPYTER_JOBS_"
 _VARIABLES = (
     *(setting.variable for setting in SETTINGS.values()),
-    f"{_PREFIX}DATA_DIR",
-    f"{_PREFIX}HANDLERS",
+    *(
+        f"{_PREFIX}{name}"
+        for name in ("DATA_DIR", "HANDLERS", "KEEP_DAYS", "KEEP_JOBS", "KEEP_GB", "CULL")
+    ),
 )
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from rich.text import Text
 
+from jupyter_jobs.cli.sizes import size
 from jupyter_jobs.cli.table import STYLES
 from jupyter_jobs.cli.terminal import one_line
 from jupyter_jobs.jobs.estimates import duration
 from jupyter_jobs.jobs.model import JobStatus
 
-__all__ = ["dashboard", "size"]
+__all__ = ["dashboard"]
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 _LABEL = 10  # characters before what a line tells
 _GAP = "   "
 
@@ -64,14 +64,6 @@ def dashboard(told: Mapping[str, Any], width: int, now: float | None = None) -> 
     if told["busiest"]:
         yield Text()
         yield from _busiest(told["busiest"], width)
-
-
-def size(count: float) -> str:
-    """Return a number of bytes in at most three digits: `1.23 GB`."""
-    unit = 0
-    while count >= 999.5 and unit < len(_UNITS) - 1:
-        count, unit = count / 1000, unit + 1
-    return f"{count:.3g} {_UNITS[unit]}"
 
 
 def _jobs(counts: Mapping[str, int]) -> list[Text | str]:

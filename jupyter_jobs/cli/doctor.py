@@ -21,7 +21,7 @@ from typing import Any
 from jupyter_jobs.appsync.auth import IamAuth
 from jupyter_jobs.appsync.client import AppSyncClient, ConnectionState, ConnectionStatus
 from jupyter_jobs.appsync.http import HttpTransport
-from jupyter_jobs.cli import checkup
+from jupyter_jobs.cli import checkup, machine
 from jupyter_jobs.cli.checkup import Finding, Mark
 from jupyter_jobs.cli.command import Command
 from jupyter_jobs.errors import (
@@ -30,7 +30,7 @@ from jupyter_jobs.errors import (
     Unauthorized,
     WireError,
 )
-from jupyter_jobs.jobs.embedded import find_backend
+from jupyter_jobs.jobs.embedded import look
 from jupyter_jobs.jobs.settings import resolve
 from jupyter_jobs.jobs.target import Target, find_target, read_settings
 
@@ -76,12 +76,14 @@ async def _findings(arguments: Mapping[str, Any]) -> AsyncGenerator[Finding, Non
         for finding in checkup.file(settings):
             yield finding
         if settings.value("endpoint") is None:
-            runs = "runs" if find_backend() else "does not run: it is started, as by JobMonitor()"
-            yield Finding(Mark.NOTE, "backend", f"the one on this machine {runs}")
+            yield machine.before(await asyncio.to_thread(look))
         target = await asyncio.to_thread(lambda: find_target(**arguments, settings=config))
     except JobsError as error:
         yield Finding(Mark.WRONG, "target", str(error))
         return
+    if target.revive is not None:
+        for finding in await asyncio.to_thread(lambda: list(machine.machine(look()))):
+            yield finding
     for finding in _target(target):
         yield finding
         if finding.mark is Mark.WRONG:

@@ -1,6 +1,6 @@
 from typing import Any
 
-from jupyter_jobs.cli.dashboard import dashboard, size
+from jupyter_jobs.cli.dashboard import dashboard
 
 TOLD: dict[str, Any] = {
     "backend": {
@@ -67,10 +67,3 @@ def test_what_is_odd_is_told() -> None:
     assert found[3:5] == ["Requests  140/s", "Jobs      none yet"]
     assert found[6] == "Storage   database 12.4 MB   journal 0 B"
     assert found[7:] == ["! a damaged file was set aside"]
-
-
-def test_a_size_has_at_most_three_digits() -> None:
-    assert [size(count) for count in (0, 999, 1000, 999_600, 1.234e9, 5e15)] == [
-        *("0 B", "999 B", "1 kB", "1 MB", "1.23 GB"),
-        "5e+03 TB",
-    ]

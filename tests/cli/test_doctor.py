@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import socket
 import ssl
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from jupyter_jobs.appsync.client import AppSyncClient
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.cli import doctor, main
 from jupyter_jobs.cli.checkup import Mark
-from jupyter_jobs.jobs.embedded import find_backend
+from jupyter_jobs.jobs.embedded import ensure_backend, find_backend
 from jupyter_jobs.jobs.target import Target
 from tests.support.backend import KEY, RunningBackend
 from tests.support.raw_http import RawHttp, act, answer
@@ -289,8 +291,26 @@ def test_the_embedded_backend_is_started_as_by_a_monitor(look: Look) -> None:
     code, lines = look()
 
     assert (code, wrong(lines)) == (0, [])
-    assert lines["backend"] == [
-        ("·", "the one on this machine does not run: it is started, as by JobMonitor()")
-    ]
-    assert find_backend() is not None
-    assert look()[1]["backend"] == [("·", "the one on this machine runs")]
+    assert lines["backend"][0] == (
+        "·",
+        "the one on this machine does not run: it is started, as by JobMonitor()",
+    )
+    started = find_backend()
+    assert started is not None
+    assert lines["backend"][1][1].startswith(f"process {started.pid} on ")
+    assert [lines[about][0][0] for about in ("folder", "key", "log")] == ["✔", "✔", "·"]
+    assert look()[1]["backend"][0] == ("·", "the one on this machine runs")
+
+
+@pytest.mark.usefixtures("started_backends_end")
+def test_one_that_does_not_answer_ends_it_with_what_to_do(look: Look) -> None:
+    backend = ensure_backend()
+    os.kill(backend.pid, signal.SIGSTOP)
+
+    code, lines = look()
+    os.kill(backend.pid, signal.SIGCONT)
+
+    assert code == 1
+    [(about, text)] = wrong(lines)
+    assert about == "target"
+    assert f"kill -CONT {backend.pid}" in text
