@@ -1,0 +1,136 @@
+"""Many at once: a thousand connections, and fifty kernels with a thousand live jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+from collections.abc import Hashable, Iterator
+
+import pytest
+
+from jupyter_jobs.appsync.auth import ApiKeyAuth
+from jupyter_jobs.appsync.endpoint import Endpoint
+from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.operations import JOB_FIELDS, ON_JOB_UPDATE
+from jupyter_jobs.jobs.target import Target
+from tests.support.backend import RunningBackend
+from tests.support.crowd import crowd
+from tests.support.following import all_jobs, submit, until
+
+CONNECTIONS = 1_000
+KERNELS = 50
+GROUPS = 25
+JOBS = 40  # of each group
+UPDATES = 3  # of each job
+
+
+@pytest.fixture
+def enough_handles(external_backend: RunningBackend) -> Iterator[None]:
+    """Handles for a thousand connections in this process; the backend sees to its own, and was started before."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8 * CONNECTIONS), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_an_update_reaches_a_thousand_connections(
+    external_backend: RunningBackend, enough_handles: None
+) -> None:
+    id_ = submit(external_backend, "many")
+    async with crowd() as everybody:
+        query = ON_JOB_UPDATE["group"]
+        where = external_backend.realtime, external_backend.key
+        await everybody.grow(CONNECTIONS, *where, query, group="many")
+        job = await asyncio.to_thread(external_backend.update, id_, status="RUNNING", progress=0.5)
+        await everybody.until(CONNECTIONS)
+        stats = await asyncio.to_thread(external_backend.stats)
+
+    events = [json.loads(listener.last) for listener in everybody.listeners]
+    assert (stats["connections"], stats["subscriptions"]) == (CONNECTIONS, CONNECTIONS)
+    assert [event["payload"] for event in events] == [{"data": {"onJobUpdate": job}}] * CONNECTIONS
+    assert len({event["id"] for event in events}) == CONNECTIONS
+
+
+class OwnAuth(ApiKeyAuth):
+    """The same key, as another kernel has it: on a connection of its own."""
+
+    def __init__(self, key: str, kernel: int) -> None:
+        super().__init__(key)
+        self._kernel = kernel
+
+    @property
+    def identity(self) -> Hashable:
+        return super().identity, self._kernel
+
+
+async def test_fifty_kernels_with_a_thousand_live_jobs_have_what_the_database_has(
+    external_backend: RunningBackend,
+) -> None:
+    names = [f"group-{number}" for number in range(GROUPS)]
+    endpoint = Endpoint.parse(external_backend.http)
+    clients = [
+        JobClient(Target(endpoint, OwnAuth(external_backend.key, kernel)), group=group)
+        for kernel, group in enumerate(names * (KERNELS // GROUPS))
+    ]
+    async with contextlib.AsyncExitStack() as stack:
+        for client in clients:
+            await stack.enter_async_context(client)
+            client.start()
+        await asyncio.gather(
+            *(until(client, lambda c=client: is_connected(c)) for client in clients)
+        )
+        await asyncio.to_thread(work, external_backend, names)
+        stats = await asyncio.to_thread(external_backend.stats)
+        truth = {name: await asyncio.to_thread(all_jobs, external_backend, name) for name in names}
+        assert sum(map(len, truth.values())) == GROUPS * JOBS
+        for client in clients:
+            wanted = truth[client.group]
+            await until(client, lambda c=client, w=wanted: versions(c) == versions_of(w))
+            for id_, body in wanted.items():
+                job = client.store.get(id_)
+                assert job is not None
+                assert (job.status.value, job.progress) == (body["status"], body["progress"])
+
+    assert stats["connections"] == KERNELS
+    assert stats["jobs"]["RUNNING"] >= GROUPS * JOBS
+    assert stats["cutClients"] == 0
+
+
+def is_connected(client: JobClient) -> bool:
+    return client.connection.state == "connected"
+
+
+def versions(client: JobClient) -> dict[str, int]:
+    return {job.id: client.store.version(job.id) for job in client.store}
+
+
+def versions_of(bodies: dict[str, dict[str, object]]) -> dict[str, object]:
+    return {id_: body["version"] for id_, body in bodies.items()}
+
+
+def work(backend: RunningBackend, groups: list[str]) -> None:
+    """Submit jobs to each group and report on all of them, in turn."""
+    for group in groups:
+        submitted = " ".join(
+            f'j{n}: submitJob(input: {{id: "{group}-{n}", request: "work", group: "{group}"}}) '
+            "{ ...JobFields }"
+            for n in range(JOBS)
+        )
+        execute(backend, submitted)
+    for update in range(1, UPDATES + 1):
+        for group in groups:
+            told = f"status: RUNNING, progress: {update / (UPDATES + 1)}"
+            execute(
+                backend,
+                " ".join(
+                    f'j{n}: updateJob(input: {{id: "{group}-{n}", {told}}}) {{ ...JobFields }}'
+                    for n in range(JOBS)
+                ),
+            )
+
+
+def execute(backend: RunningBackend, fields: str) -> None:
+    answer = backend.execute(f"mutation {{ {fields} }} {JOB_FIELDS}")
+    assert "errors" not in answer, answer
