@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +19,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from jupyter_jobs.appsync.auth import AnyOf, Guests, Purpose, Verifier
-from jupyter_jobs.appsync.endpoint import is_loopback
 from jupyter_jobs.backend.address import Memory, announce, bind, listen, only_one, withdraw
 from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.ending import Ending, is_culled
 from jupyter_jobs.backend.gate import Gate, Page
+from jupyter_jobs.backend.handles import raise_open_files
 from jupyter_jobs.backend.keys import OwnKey
 from jupyter_jobs.backend.logs import logging_to
 from jupyter_jobs.backend.metrics import CONTENT_TYPE, render
@@ -31,6 +32,7 @@ from jupyter_jobs.backend.resolvers import Api, build
 from jupyter_jobs.backend.retention import Keep, Retention
 from jupyter_jobs.backend.runner import Runner, Update
 from jupyter_jobs.backend.session import Timing, unauthorized
+from jupyter_jobs.backend.tls import Face, face_of
 from jupyter_jobs.backend.topics import Topics
 from jupyter_jobs.backend.vitals import CountingApi, Vitals
 from jupyter_jobs.backend.web_server import WebServer
@@ -62,6 +64,9 @@ class Options:
         keep: What is kept of jobs that have ended; default as the environment says, see `Keep.read`.
         quiet: Whether its log goes to its file alone, and not to the standard error.
         belongs_to: The process of a JupyterHub server with which it ends, see `ending.is_culled`.
+        tls_cert: Certificate for clients on the network; the user's own processes come on loopback then, too.
+        tls_key: Its key.
+        allow_hosts: Names by which clients on the network reach it, besides `host`.
     """
 
     host: str = "127.0.0.1"
@@ -76,6 +81,9 @@ class Options:
     keep: Keep | None = None
     quiet: bool = False
     belongs_to: int | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    allow_hosts: tuple[str, ...] = ()
 
 
 def serve(options: Options) -> int:
@@ -90,11 +98,7 @@ def serve(options: Options) -> int:
     os.umask(0o077)
     # Not given to jobs, who inherit this environment.
     given = os.environ.pop(KEY_VARIABLE, "")
-    if not is_loopback(options.host):
-        raise ConfigurationError(
-            f"refusing to listen on {options.host}: this backend runs what it is sent, and speaks without TLS; "
-            "bind 127.0.0.1 and reach it through a tunnel"
-        )
+    face = face_of(options.host, options.tls_cert, options.tls_key, options.allow_hosts)
     keep = options.keep or Keep.read(os.environ)
     owner = options.belongs_to if is_culled(os.environ) else None
     folder = data_folder(options.data_dir)
@@ -103,9 +107,21 @@ def serve(options: Options) -> int:
         with contextlib.closing(Repository(folder / "jobs.sqlite")) as repository:
             memory = Memory(folder)
             key = OwnKey(given or memory.key, is_given=bool(given))
-            with bind(options.host, options.port, memory.port) as listener:
-                memory.keep(key.present, listener.getsockname()[1])
-                return asyncio.run(_serve(options, keep, owner, folder, repository, key, listener))
+            with contextlib.ExitStack() as open_listeners:
+                listeners = _listeners(options, face, memory.port)
+                for listener in listeners:
+                    open_listeners.enter_context(listener)
+                memory.keep(key.present, listeners[0].getsockname()[1])
+                return asyncio.run(
+                    _serve(options, keep, owner, folder, repository, key, face, listeners)
+                )
+
+
+def _listeners(options: Options, face: Face | None, last_port: int) -> list[socket.socket]:
+    """Return where the user's own processes come in, then where the network does, if it does."""
+    if face is None:
+        return [bind(options.host, options.port, last_port)]
+    return [bind("127.0.0.1", 0, last_port), bind(options.host, options.port, 0)]
 
 
 @contextlib.contextmanager
@@ -126,10 +142,11 @@ async def _serve(
     folder: Path,
     repository: Repository,
     own_key: OwnKey,
-    listener: socket.socket,
+    face: Face | None,
+    listeners: list[socket.socket],
 ) -> int:
     topics = Topics(build())
-    notices: tuple[str, ...] = getattr(repository, "notices", ())
+    notices = repository.notices
     own: Verifier = own_key
     guests = None if options.auth is None else _guests(options.auth)
     gate = Gate()
@@ -147,7 +164,11 @@ async def _serve(
             return gate.around(faulty)
 
     runner = Runner(
-        repository, folder, external=options.external, slots=options.slots or os.cpu_count() or 1
+        repository,
+        folder,
+        external=options.external,
+        slots=options.slots or os.cpu_count() or 1,
+        open_files=raise_open_files(),
     )
     vitals = Vitals(repository, folder / "jobs.sqlite")
     api = CountingApi(repository, runner, publish=topics.publish, vitals=vitals)
@@ -157,6 +178,7 @@ async def _serve(
         withdraw(folder)
         server.stop()
 
+    repository.on_damage(end)
     ending = Ending(repository, runner, gate, updates(api), end)
     backend = Backend(
         api,
@@ -164,6 +186,7 @@ async def _serve(
         own,
         guests=guests,
         rotate=lambda: own_key.rotate(folder),
+        hosts=face.hosts if face else (),
         timing=options.timing,
         stats=lambda: {
             **vitals.stats(),
@@ -189,14 +212,19 @@ async def _serve(
     gate.pages = _pages(known, own_key, metrics, ending)
 
     def ready() -> None:
-        told = announce(folder, own_key.present, listener, notices)
+        told = announce(folder, own_key.present, listeners[0], notices)
         line = {"event": "ready", "http": told.http, "realtime": told.realtime, "pid": told.pid}
+        if face is not None:
+            port = listeners[1].getsockname()[1]
+            line |= {"http": face.url("https", port), "own": told.http}
+            line["realtime"] = face.url("wss", port) + "/realtime"
         print(json.dumps(line), flush=True)  # noqa: T201  # the contract with whoever started it
         for notice in notices:
             log.warning("%s", notice)
-        log.info("ready at %s", told.http)
+        log.info("ready at %s", line["http"])
 
-    server = _Server(backend.app, on_ready=ready, on_stop=gate.shut)
+    tls = (listeners[1], face.context) if face else None
+    server = _Server(backend.app, on_ready=ready, on_stop=gate.shut, tls=tls)
     await runner.start(updates(api))
     tasks = [asyncio.create_task(Retention(repository, folder).run(keep), name="retention")]
     if options.idle_exit is not None:
@@ -204,7 +232,7 @@ async def _serve(
     if owner is not None:
         tasks.append(asyncio.create_task(ending.with_server(owner), name="owner"))
     try:
-        await server.serve([listener])
+        await server.serve(listeners)
     finally:
         for task in tasks:
             task.cancel()
@@ -219,9 +247,14 @@ class _Server(WebServer):
     """Tells when it begins to end, whatever the reason."""
 
     def __init__(
-        self, app: ASGIApp, *, on_ready: Callable[[], None], on_stop: Callable[[], None]
+        self,
+        app: ASGIApp,
+        *,
+        on_ready: Callable[[], None],
+        on_stop: Callable[[], None],
+        tls: tuple[socket.socket, ssl.SSLContext] | None,
     ) -> None:
-        super().__init__(app, on_ready=on_ready)
+        super().__init__(app, on_ready=on_ready, tls=tls)
         self._on_stop = on_stop
 
     def stop(self) -> None:

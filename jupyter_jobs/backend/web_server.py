@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from typing import Any
@@ -15,6 +17,8 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from jupyter_jobs.backend.connections import HttpConnection, Lobby
+from jupyter_jobs.backend.limits import FRAME_LIMIT, HEAD_S
 from jupyter_jobs.backend.sinks import EXTENSION, DirectSink
 
 __all__ = ["WebServer"]
@@ -60,16 +64,33 @@ class _State(ServerState):
 
 
 class WebServer(uvicorn.Server):
-    """Tells when it is ready, sleeps when nobody asks, and ends by TERM with exit code 0."""
+    """Tells when it is ready, sleeps when nobody asks, and ends by TERM with exit code 0.
 
-    def __init__(self, app: ASGIApp, *, on_ready: Callable[[], None]) -> None:
+    Args:
+        app: What answers.
+        on_ready: Is called when connections are accepted.
+        tls: A listener, and what TLS is spoken by there; None for none.
+        lobby: How patient it is, and how much it takes in.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        on_ready: Callable[[], None],
+        tls: tuple[socket.socket, ssl.SSLContext] | None = None,
+        lobby: Lobby | None = None,
+    ) -> None:
+        connect = functools.partial(HttpConnection, lobby=lobby or Lobby())
         super().__init__(
             uvicorn.Config(
                 app,
+                http=connect,  # type: ignore[arg-type]  # it is called, and no more
                 log_config=None,
                 access_log=False,
                 lifespan="off",
                 ws=_WebSocket,
+                ws_max_size=FRAME_LIMIT,
                 ws_per_message_deflate=False,
                 ws_ping_interval=None,  # AppSync sends none, and a kernel that runs a cell answers none
                 server_header=False,
@@ -78,11 +99,28 @@ class WebServer(uvicorn.Server):
         )
         self.server_state = _State()
         self._on_ready = on_ready
+        self._connect = connect
+        self._tls = dict([tls] if tls else ())
         self._stopped = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections, then tell."""
-        await super().startup(sockets)
+        loop, config = asyncio.get_running_loop(), self.config
+        connect = functools.partial(
+            self._connect, config=config, server_state=self.server_state, app_state={}
+        )
+        self.servers = [
+            await loop.create_server(
+                connect,
+                sock=listener,
+                backlog=config.backlog,
+                ssl=self._tls.get(listener),
+                # which uvicorn leaves at 60 s
+                ssl_handshake_timeout=HEAD_S if listener in self._tls else None,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
         self._on_ready()
 
     @contextlib.contextmanager

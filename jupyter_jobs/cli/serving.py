@@ -28,7 +28,22 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
         "--auth",
         metavar="FILE",
         type=Path,
-        help="JSON of who is let in besides the holder of the key: api_keys, jwks, issuer, audience, tokens, iam, region",
+        help="JSON of who is let in besides the holder of the key, for named requests: api_keys, jwks, issuer, audience, "
+        'tokens, iam, region; with "trusted": true for any code',
+    )
+    network = parser.add_argument_group(
+        "network", "Without TLS it listens on this machine's loopback alone."
+    )
+    network.add_argument("--tls-cert", metavar="FILE", type=Path, help="PEM of its certificate")
+    network.add_argument(
+        "--tls-key", metavar="FILE", type=Path, help="PEM of the certificate's key, of mode 0600"
+    )
+    network.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="name or address by which clients reach it; the first is told them; may be repeated",
     )
     limits = parser.add_argument_group(
         "limits", "What clients are told and allowed; AppSync's own by default."
@@ -79,6 +94,9 @@ def _serve(args: argparse.Namespace) -> int:
                 ),
                 auth=args.auth,
                 faults=args.faults,
+                tls_cert=args.tls_cert,
+                tls_key=args.tls_key,
+                allow_hosts=tuple(args.allow_host),
             )
         )
     except JobsError as error:  # no job failed, and no backend was asked: this one does not start
@@ -96,6 +114,7 @@ SERVE = Command(
     examples=(
         "jupyter-jobs serve --port 8123",
         "jupyter-jobs serve --external --data-dir /tmp/jobs",
+        "jupyter-jobs serve --host 0.0.0.0 --port 8443 --allow-host lab.example.org --tls-cert lab.pem --tls-key lab.key",
     ),
     json="which it does anyhow: one line once it listens",
 )
