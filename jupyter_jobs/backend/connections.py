@@ -99,6 +99,15 @@ class HttpConnection(H11Protocol):
         else:
             self._expect("head")
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer in place of the application what is no HTTP; where it has begun to answer, only close."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # or what it says now would be said behind that
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
     def pause_writing(self) -> None:
         """Begin to wait for a reader."""
         super().pause_writing()

@@ -26,13 +26,17 @@ MUCH = 50_000_000
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with what it is sent, a WebSocket with lengths; `/much` with more than buffers hold."""
+    """Answers with what it is sent, a WebSocket with lengths; `/much` with more than buffers hold, `/early` before it is asked."""
     if scope["type"] == "websocket":
         websocket = WebSocket(scope, receive, send)
         await websocket.accept()
         async for text in websocket.iter_text():
             await websocket.send_text(str(len(text)))
         return
+    if scope["path"] == "/early":
+        start = {"type": "http.response.start", "status": 200, "headers": []}
+        await send(start)
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
     try:
         body = await Request(scope, receive).body()
     except ClientDisconnect:
@@ -215,3 +219,29 @@ async def test_a_message_over_the_limit_closes_a_websocket(parts: int) -> None:
     assert fits == str(FRAME_LIMIT)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
+
+
+@pytest.mark.parametrize("path", ["/", "/early"])
+async def test_a_body_that_stops_to_be_http_is_refused_and_nobody_is_astonished(
+    caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    async with serving() as address, talking(address) as talk:
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        await talk.say(head.encode() + b"no size\r\n")
+        said = await talk.end()
+
+    assert said.startswith(b"HTTP/1.1 400 ") or not said
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_rubbish_behind_a_request_that_is_being_answered_ends_the_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as address, talking(address) as talk:
+        head = b"POST /early HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        await talk.say(head)
+        await talk.reader.readuntil(b"begun")
+        await talk.say(b"no size\r\n")
+        await talk.end()
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
