@@ -18,6 +18,7 @@ from jupyter_jobs.appsync.auth import NO_CREDENTIALS, Purpose, Verifier, read_au
 from jupyter_jobs.appsync.messages import SUBPROTOCOL, Start, Stop
 from jupyter_jobs.appsync.protocol import ServerConnection
 from jupyter_jobs.backend.audiences import Subscriber
+from jupyter_jobs.backend.limits import FRAMES, STARTS, Bucket
 from jupyter_jobs.backend.outbox import Outbox
 from jupyter_jobs.backend.sinks import sink_of
 from jupyter_jobs.backend.topics import RefusedStart, Topics
@@ -30,6 +31,7 @@ log = logging.getLogger("jupyter_jobs.backend")
 FIRST_WORD_S = 1.0  # that a refused client has to say its first
 CLOSING_S = 2.0  # that a close may take which the server has to wait for
 DONE = 1000  # close codes (RFC 6455, 7.4.1, and IANA's registry)
+POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
 
 
@@ -73,6 +75,7 @@ class Session:
         self._verifier = verifier
         self._loop = asyncio.get_running_loop()
         self._subscribers: dict[str, Subscriber] = {}
+        self._starts, self._frames = Bucket(STARTS), Bucket(FRAMES)
         self._sink = sink_of(websocket)
         self._outbox = Outbox(self._sink, topics.room, self._cut_off)
         self._is_heard = self._is_flushing = self._is_over = False
@@ -133,8 +136,17 @@ class Session:
             self._protocol.reject([{**unauthorized(error), "errorCode": 401}])
         return True
 
+    def dismiss(self, error: Unauthorized) -> None:
+        """End it as one whose credentials are good no more: the client asks for others, and comes anew."""
+        self._protocol.reject([{**unauthorized(error), "errorCode": 401}])
+        self._settle()
+
     def _read(self, text: str | bytes) -> None:
         self._is_heard = True
+        if not self._frames.take(self._loop.time()):
+            log.warning("closed a connection of %s: too many messages", _address(self._socket))
+            self._close(POLICY_VIOLATION, "too many messages a second")
+            return
         for event in self._protocol.receive(text, self._loop.time()):
             if isinstance(event, Start):
                 self._start(event)
@@ -152,6 +164,10 @@ class Session:
         self._flush_soon()
 
     def _start(self, start: Start) -> None:
+        if not self._starts.take(self._loop.time()):
+            error = {"errorType": "LimitExceededError", "message": "Rate limit exceeded"}
+            self._protocol.refuse(start.id, [error])
+            return
         try:
             self._verifier.verify(
                 {name.lower(): value for name, value in start.authorization.items()},
