@@ -15,9 +15,11 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from jupyter_jobs.backend.gate import Gate
+from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.runner import Runner, Update
 from jupyter_jobs.errors import ConfigurationError
@@ -31,6 +33,7 @@ log = logging.getLogger("jupyter_jobs.backend")
 CULL_VARIABLE = "JUPYTER_JOBS_CULL"
 IDLE_LOOK_S = 1.0  # between looks whether anybody is there
 GRACE_S = 5.0  # in which the kernels of a server that is gone have noticed it
+AGAIN_S = 5.0  # after which what could not be written is tried again
 _PROCESS_LOOK_S = 2.0  # between looks for a process, where the system does not tell of its end
 _NAMED = 5  # jobs that are told by name
 
@@ -127,11 +130,17 @@ class Ending:
         self.drain("the Jupyter server that its backend belonged to has ended")
 
     async def _until_drained(self, cancel: str | None) -> None:
-        while self._runner.live or self._is_unwritten():
+        while True:
             self._changed.clear()
-            if cancel is not None:
-                await self._cancel_all(cancel)
-            await self._changed.wait()
+            try:
+                if not (self._runner.live or self._is_unwritten()):
+                    break
+                if cancel is not None:
+                    await self._cancel_all(cancel)
+            except Refusal as refusal:  # of storage: it may be well again soon
+                log.warning("the end has to wait: %s", refusal)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), AGAIN_S)
         log.info("no job is live any more: ending")
         self._end()
 

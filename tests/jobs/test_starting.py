@@ -71,3 +71,17 @@ def test_within_a_hub_it_belongs_to_the_server_that_started_the_kernel(
 
         server.kill()
     assert words[-2:] == ["--belongs-to", str(server.pid)]
+
+
+def test_what_it_found_amiss_is_warned_of_once_where_it_was_started(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    data_folder().mkdir(parents=True)
+    (data_folder() / "jobs.sqlite").write_bytes(b"this is no database" * 1000)
+
+    backend = ensure_backend()
+    ensure_backend()
+
+    [warned] = [str(each.message) for each in recwarn]
+    assert backend.notices
+    assert warned == f"jupyter_jobs: {backend.notices[0]}"
