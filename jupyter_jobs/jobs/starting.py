@@ -27,6 +27,7 @@ _OF_A_JOB = (
     "JUPYTER_JOBS_DIR",
     "JUPYTER_JOBS_FILES",
 )  # by which its processes are told
+_SECRETS = ("JUPYTER_JOBS_API_KEY", "JUPYTER_JOBS_TOKEN")  # of an API elsewhere
 
 
 _started: list[
@@ -89,11 +90,11 @@ def _owner(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment without what belongs to one kernel or one job alone."""
+    """Return this process's environment without what belongs to one kernel or one job alone, and without keys."""
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("JPY_") and name not in _OF_A_JOB
+        if not name.startswith("JPY_") and name not in (*_OF_A_JOB, *_SECRETS)
     }
     if environment.get("MPLBACKEND", "").startswith("module://"):
         del environment[
