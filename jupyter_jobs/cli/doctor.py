@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from jupyter_jobs.appsync.auth import IamAuth
@@ -24,6 +25,7 @@ from jupyter_jobs.appsync.http import HttpTransport
 from jupyter_jobs.cli import checkup, machine
 from jupyter_jobs.cli.checkup import Finding, Mark
 from jupyter_jobs.cli.command import Command
+from jupyter_jobs.cli.terminal import plain
 from jupyter_jobs.errors import (
     JobsError,
     RequestRefused,
@@ -49,8 +51,9 @@ async def _tell(args: argparse.Namespace) -> int:
     told: list[Finding] = []
     arguments = {"endpoint": args.endpoint, "profile": args.profile, "amplify": args.amplify}
     async with aclosing(_findings(arguments)) as findings:
-        async for finding in findings:
-            told.append(finding)
+        async for found in findings:
+            # Other people's words are in it: names of a schema, what a server answered.
+            told.append(finding := replace(found, text=plain(found.text)))
             if not args.json:
                 print(f"{_SIGNS[finding.mark]} {finding.about:<13} {finding.text}", flush=True)
     is_well = all(finding.mark is not Mark.WRONG for finding in told)
