@@ -1,0 +1,178 @@
+"""The parts that read what others sent and do nothing else: whatever they are given, they refuse it as they say."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+from graphql import GraphQLError, OperationDefinitionNode, get_operation_ast
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from jupyter_jobs.appsync.messages import Start
+from jupyter_jobs.appsync.protocol import ServerConnection
+from jupyter_jobs.backend.documents import Documents
+from jupyter_jobs.backend.executors import Submission
+from jupyter_jobs.backend.flat import flatten, fragments_of
+from jupyter_jobs.backend.inputs import read_moment, read_params, read_rules
+from jupyter_jobs.backend.refusal import Refusal
+from jupyter_jobs.backend.resolvers import build
+from tests.fuzz.documents import documents, json_values
+
+__all__ = ["TARGETS", "hold", "run"]
+
+ATHERIS_S = 60
+"""Seconds for each target, where atheris is installed."""
+
+
+@cache
+def _documents() -> Documents:
+    return Documents(build())
+
+
+def _read_document(data: bytes) -> None:
+    """Documents, and what a plan makes of their selections."""
+    with contextlib.suppress(GraphQLError):
+        document, invalid = _documents().read(data.decode(errors="replace"))
+        operation = get_operation_ast(document)
+        root = build_once().query_type
+        if not invalid and isinstance(operation, OperationDefinitionNode) and root is not None:
+            flatten(root, operation.selection_set, fragments_of(document))
+
+
+@cache
+def build_once() -> Any:
+    return build()
+
+
+def _receive(data: bytes) -> None:
+    """Frames, a line each: the machine answers, and never raises."""
+    connection, now = ServerConnection(), 0.0
+    connection.receive('{"type": "connection_init"}', now)
+    for line in data.split(b"\n"):
+        now += 1.0
+        for event in connection.receive(_text(line), now):
+            if isinstance(event, Start):
+                connection.accept(event.id)
+        connection.tick(now)
+        for text in connection.data_to_send():
+            json.loads(text)
+
+
+def _text(line: bytes) -> str | bytes:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line
+
+
+def _read_payload(data: bytes) -> None:
+    """What a submission says of its work, and of its rules."""
+    text = data.decode(errors="replace")
+    for read in (
+        lambda: Submission.read("request", text),
+        lambda: read_params(text),
+        lambda: read_rules(text, 4),
+        lambda: read_moment(text, "since"),
+    ):
+        with contextlib.suppress(Refusal):
+            read()
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "documents": _read_document,
+    "frames": _receive,
+    "payloads": _read_payload,
+}
+"""Name -> what must raise nothing, whatever it is given."""
+
+_SEEDS: Mapping[str, st.SearchStrategy[bytes]] = {
+    "documents": documents().map(lambda pair: pair[0].encode(errors="replace")),
+    "frames": st.lists(
+        st.dictionaries(
+            st.sampled_from(["type", "id", "payload"]),
+            st.one_of(json_values(), st.sampled_from(["connection_init", "start", "stop", "1"])),
+        ).map(lambda frame: json.dumps(frame).encode()),
+        max_size=6,
+    ).map(b"\n".join),
+    "payloads": json_values().map(lambda value: json.dumps(value).encode()),
+}
+"""Name -> inputs that come further than arbitrary bytes."""
+
+
+def run(examples: int, number: int, say: Callable[[str], object]) -> bool:
+    """Try all targets; whether nothing was raised."""
+    well = True
+    for name in TARGETS:
+        try:
+            hold(name, examples, number)
+            say(f"pure: {name}: {examples} examples")
+        except Exception as error:
+            well = False
+            say(f"pure: {name}: WRONG: {type(error).__name__}: {error}")
+            for note in getattr(error, "__notes__", ()):
+                say(note)
+        if importlib.util.find_spec("atheris") is not None:
+            well = _by_atheris(name, say) and well
+    return well
+
+
+def hold(name: str, examples: int, number: int = 1) -> None:
+    """Give a target so many inputs; equal ones for equal numbers."""
+
+    @seed(number)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    @given(st.one_of(_SEEDS[name], _SEEDS[name], st.binary(max_size=400)))
+    def one(data: bytes) -> None:
+        TARGETS[name](data)
+
+    one()
+
+
+def _by_atheris(name: str, say: Callable[[str], object]) -> bool:
+    """Let atheris look for inputs by what they reach in the code, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.pure", name, f"-max_total_time={ATHERIS_S}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ},
+    )
+    lines = (done.stdout + done.stderr).splitlines()
+    say(
+        f"pure: {name}, by atheris: {next((line for line in reversed(lines) if 'runs in' in line), lines[-1:])}"
+    )
+    if done.returncode != 0:
+        say("\n".join(lines[-40:]))
+    return done.returncode == 0
+
+
+def _main() -> None:
+    """Be the process that atheris runs in: it takes the rest of the arguments."""
+    import atheris  # type: ignore[import-not-found]  # only where somebody has installed it
+
+    name = sys.argv.pop(1)
+    atheris.instrument_all()
+    atheris.Setup(sys.argv, partial(_guarded, name))
+    atheris.Fuzz()
+
+
+def _guarded(name: str, data: bytes) -> None:
+    TARGETS[name](data)
+
+
+if __name__ == "__main__":
+    _main()
