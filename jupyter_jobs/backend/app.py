@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -44,6 +44,7 @@ from jupyter_jobs.backend.limits import (
     VARIABLES_DEPTH,
     nests_deeper,
 )
+from jupyter_jobs.backend.pages import Page
 from jupyter_jobs.backend.resolvers import Api
 from jupyter_jobs.backend.session import Session, Timing, unauthorized
 from jupyter_jobs.backend.topics import Topics
@@ -71,6 +72,7 @@ class Backend:
         rotate: Changes the backend's own key; raises `ValueError` where that cannot be.
         timing: How clients are kept time with.
         stats: What `/stats` adds to the counts of connections.
+        pages: What is there besides.
         around: Puts something between the guard at the door and the rest.
     """
 
@@ -85,6 +87,7 @@ class Backend:
         rotate: Callable[[], object] | None = None,
         timing: Timing = Timing(),  # noqa: B008  frozen
         stats: Callable[[], Mapping[str, Any]] = dict,
+        pages: Collection[Page] = (),
         around: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self._api = api
@@ -101,6 +104,7 @@ class Backend:
             Route("/ping", _ping),
             Route("/stats", self._show_stats),
             Route("/key", self._rotate_key, methods=["POST"]),
+            *(Route(page.path, self._behind_key(page), methods=[page.method]) for page in pages),
             WebSocketRoute("/graphql", self._realtime),
             WebSocketRoute("/graphql/realtime", self._realtime),
         ]
@@ -192,6 +196,20 @@ class Backend:
             "cutClients": self._topics.cut,
         }
         return JSONResponse({**counts, **self._stats()})
+
+    def _behind_key(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            try:
+                caller, body = await self._admit(request)
+            except Refused as refused:
+                return refused.response
+            except ClientDisconnect:
+                return Response()  # nobody is there to read it
+            if page.is_owners and not caller.is_owner:
+                return refusal(403, "ForbiddenException", "That is its owner's to do.")
+            return page.answer(body)
+
+        return answer
 
     async def _rotate_key(self, request: Request) -> Response:
         """Change the backend's own key; who is connected with the one before must come anew."""

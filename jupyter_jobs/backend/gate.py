@@ -8,17 +8,12 @@ is another backend.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-__all__ = ["Gate", "Page"]
-
-Page = Callable[[Request], Awaitable[Response]]
-"""Answers a request to one path; looks itself who asks."""
+__all__ = ["Gate"]
 
 _ENDING = {
     "errors": [
@@ -36,13 +31,11 @@ class Gate:
     Attributes:
         inside: Requests that are being answered, and WebSockets that are open.
         is_shut: Whether nobody comes in any more.
-        pages: What answers in place of the application, by path.
     """
 
     def __init__(self) -> None:
         self.inside = 0
         self.is_shut = False
-        self.pages: Mapping[str, Page] = {}
         self._app: ASGIApp
         self._active_at = time.monotonic()
 
@@ -63,11 +56,7 @@ class Gate:
         self.inside += 1
         self._active_at = time.monotonic()
         try:
-            page = self.pages.get(scope["path"]) if scope["type"] == "http" else None
-            if page is None:
-                await self._app(scope, receive, send)
-            else:
-                await (await page(Request(scope, receive)))(scope, receive, send)
+            await self._app(scope, receive, send)
         finally:
             self.inside -= 1
             self._active_at = time.monotonic()

@@ -14,29 +14,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
 
-from jupyter_jobs.appsync.auth import AnyOf, Guests, Purpose, Verifier
+from jupyter_jobs.appsync.auth import Guests, Verifier
 from jupyter_jobs.backend.address import Memory, announce, bind, listen, only_one, withdraw
 from jupyter_jobs.backend.app import Backend
 from jupyter_jobs.backend.ending import Ending, is_culled
-from jupyter_jobs.backend.gate import Gate, Page
+from jupyter_jobs.backend.gate import Gate
 from jupyter_jobs.backend.handles import raise_open_files
 from jupyter_jobs.backend.keys import OwnKey
 from jupyter_jobs.backend.logs import logging_to
-from jupyter_jobs.backend.metrics import CONTENT_TYPE, render
+from jupyter_jobs.backend.metrics import render
+from jupyter_jobs.backend.pages import own_pages
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.backend.resolvers import Api, build
 from jupyter_jobs.backend.retention import Keep, Retention
 from jupyter_jobs.backend.runner import Runner, Update
-from jupyter_jobs.backend.session import Timing, unauthorized
+from jupyter_jobs.backend.session import Timing
 from jupyter_jobs.backend.tls import Face, face_of
 from jupyter_jobs.backend.topics import Topics
 from jupyter_jobs.backend.vitals import CountingApi, Vitals
 from jupyter_jobs.backend.web_server import WebServer
-from jupyter_jobs.errors import ConfigurationError, JobsError, Unauthorized
+from jupyter_jobs.errors import ConfigurationError, JobsError
 from jupyter_jobs.jobs.embedded import data_folder
 from jupyter_jobs.jobs.operations import UPDATE_JOB
 
@@ -180,6 +179,18 @@ async def _serve(
 
     repository.on_damage(end)
     ending = Ending(repository, runner, gate, updates(api), end)
+
+    def metrics() -> str:
+        door = {
+            "connections": backend.sockets,
+            "subscriptions": len(topics),
+            "events_sent_total": topics.delivered,
+            "events_dropped_total": topics.dropped,
+            "clients_cut_total": topics.cut,
+            "draining": ending.is_draining,
+        }
+        return render(vitals.families(door))
+
     backend = Backend(
         api,
         topics,
@@ -194,22 +205,9 @@ async def _serve(
             "notices": notices,
             "processes": runner.processes,
         },
+        pages=own_pages(metrics, ending),
         around=around,
     )
-
-    def metrics() -> str:
-        door = {
-            "connections": backend.sockets,
-            "subscriptions": len(topics),
-            "events_sent_total": topics.delivered,
-            "events_dropped_total": topics.dropped,
-            "clients_cut_total": topics.cut,
-            "draining": ending.is_draining,
-        }
-        return render(vitals.families(door))
-
-    known = AnyOf([own, *([guests.verifier] if guests else ())])
-    gate.pages = _pages(known, own_key, metrics, ending)
 
     def ready() -> None:
         told = announce(folder, own_key.present, listeners[0], notices)
@@ -260,33 +258,6 @@ class _Server(WebServer):
     def stop(self) -> None:
         self._on_stop()
         super().stop()
-
-
-def _pages(
-    verifier: Verifier, own_key: Verifier, metrics: Callable[[], str], ending: Ending
-) -> dict[str, Page]:
-    """Return the pages besides those of `Backend`: `GET /metrics`, for all who are let in, and the owner's `POST /stop`."""
-
-    async def show_metrics(request: Request) -> Response:
-        try:
-            verifier.verify(request.headers, Purpose.REQUEST, b"")
-        except Unauthorized as error:
-            return JSONResponse({"errors": [unauthorized(error)]}, 401)
-        return PlainTextResponse(metrics(), media_type=CONTENT_TYPE)
-
-    async def stop(request: Request) -> Response:
-        try:
-            own_key.verify(request.headers, Purpose.REQUEST, b"")
-        except Unauthorized as error:
-            return JSONResponse({"errors": [unauthorized(error)]}, 401)
-        reason = {"finish": None, "cancel": "cancelled by jupyter-jobs stop --cancel"}
-        try:
-            ending.drain(reason[json.loads(await request.body())["jobs"]])
-        except (ValueError, TypeError, KeyError):
-            return JSONResponse({"error": 'POST {"jobs": "finish"} or {"jobs": "cancel"}'}, 400)
-        return JSONResponse(ending.told())
-
-    return {"/metrics": show_metrics, "/stop": stop}
 
 
 def updates(api: Api) -> Update:

@@ -2,8 +2,7 @@ import asyncio
 import json
 
 import pytest
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from jupyter_jobs.backend.gate import Gate
@@ -89,17 +88,6 @@ async def test_once_it_is_shut_nobody_comes_in_and_who_is_inside_is_answered(
     body = json.loads(late.sent[-1]["body"] or late.sent[-2]["body"])
     assert "the next one answers" in body["errors"][0]["message"]
     assert early.status == 200
-
-
-async def test_a_page_answers_in_place_of_the_application(gate: Gate) -> None:
-    async def page(request: Request) -> Response:
-        return PlainTextResponse(f"the page {request.url.path}")
-
-    gate.pages = {"/page": page}
-    visitor = Visitor(gate, "/page")
-    await visitor.task
-
-    assert visitor.sent[-1]["body"] == b"the page /page"
 
 
 async def test_what_goes_on_elsewhere_counts_as_somebody(gate: Gate) -> None:
