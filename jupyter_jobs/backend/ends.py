@@ -85,6 +85,8 @@ class Ends:
         status = None if body is None else body["status"]
         if outcome is None or status == "CANCELLING":
             shim.sweep()  # nobody watches over them any more
+        for draft in self._folder(id_).glob("*.part"):
+            draft.unlink(missing_ok=True)  # of a process that was killed as it wrote
         if outcome is None:
             shim.reap()
             if status == "CANCELLING":  # before it could tell of it

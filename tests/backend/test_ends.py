@@ -98,6 +98,17 @@ async def test_an_end_is_kept_until_the_database_takes_it(
     assert after["version"] == before["version"] + 1
 
 
+async def test_what_a_killed_process_was_writing_is_removed(ends: Writing) -> None:
+    running(ends, None)
+    folder = ends.folder / "jobs" / "a"
+    for name in ("work.part", "result.pickle.part", "job.json"):
+        (folder / name).touch()
+
+    await ends.persist_end("a")
+
+    assert [path.name for path in folder.iterdir()] == ["job.json"]
+
+
 async def test_a_run_that_is_followed_by_another_is_so_once(
     ends: Writing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
