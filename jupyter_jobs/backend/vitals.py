@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import os
 import re
@@ -69,6 +70,13 @@ class Process:
             return len(os.listdir("/proc/self/fd"))
         return 0
 
+    @staticmethod
+    def tasks() -> int:
+        """Return how many tasks its event loop has; 0 outside of it."""
+        with suppress(RuntimeError):
+            return len(asyncio.all_tasks())
+        return 0
+
 
 class Vitals:
     """Counts what happens. What is counted costs an addition; what is measured costs when it is asked for.
@@ -112,6 +120,7 @@ class Vitals:
             "memory": Process.memory(),
             "cpu": Process.cpu(),
             "handles": Process.handles(),
+            "tasks": Process.tasks(),
             "database": _size(self._database),
             "wal": _size(self._database.with_name(f"{self._database.name}-wal")),
             "requests": {"bounds": BOUNDS, "counts": every or [0] * (len(BOUNDS) + 1)},

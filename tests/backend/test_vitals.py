@@ -85,6 +85,7 @@ def test_stats_tell_the_same_for_programs(external_backend: RunningBackend) -> N
     assert sum(stats["requests"]["counts"]) > 0
     assert len(stats["requests"]["counts"]) == len(stats["requests"]["bounds"]) + 1
     assert stats["memory"] > 1_000_000
+    assert stats["tasks"] > 0
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,6 @@ def test_what_was_there_before_is_not_counted_again(tmp_path: Path) -> None:
     stats = vitals.stats()
     repository.close()
 
-    assert (stats["submitted"], stats["ended"]) == (0, {"CANCELLED": 1})
+    assert (stats["submitted"], stats["ended"], stats["tasks"]) == (0, {"CANCELLED": 1}, 0)
     assert stats["database"] > 0
     assert Process.handles() > 0
