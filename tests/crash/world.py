@@ -235,6 +235,8 @@ class World:
         for folder in (self.data_dir, self._runtime):
             for pattern in _DRAFTS:
                 for path in folder.rglob(pattern):
+                    if path.name == "job.part" and not (self._facts / path.parent.name).exists():
+                        continue  # a run that was cancelled before it was launched
                     yield f"a draft is left: {path.relative_to(folder)}"
 
     def end(self) -> Iterator[str]:
