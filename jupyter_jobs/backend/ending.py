@@ -31,7 +31,6 @@ __all__ = ["CULL_VARIABLE", "Ending", "is_culled"]
 log = logging.getLogger("jupyter_jobs.backend")
 
 CULL_VARIABLE = "JUPYTER_JOBS_CULL"
-IDLE_LOOK_S = 1.0  # between looks whether anybody is there
 GRACE_S = 5.0  # in which the kernels of a server that is gone have noticed it
 AGAIN_S = 5.0  # after which what could not be written is tried again
 _PROCESS_LOOK_S = 2.0  # between looks for a process, where the system does not tell of its end
@@ -70,7 +69,7 @@ class Ending:
         self._end = end
         self._changed = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
-        repository.observe(lambda _: self._changed.set())
+        repository.observe(self._written)
 
     @property
     def is_draining(self) -> bool:
@@ -106,12 +105,15 @@ class Ending:
         return told
 
     async def when_idle(self, seconds: float) -> None:
-        """End when nobody has been inside for so long, and no job was live when that time was over."""
+        """End when nobody has been inside for so long, no job was written and none is live.
+
+        It sleeps for as long as that cannot be, and so does the machine.
+        """
         while True:
-            await asyncio.sleep(min(IDLE_LOOK_S, seconds))
+            await asyncio.sleep(seconds - self._gate.idle_s())
             if self._runner.live:
                 self._gate.touch()
-            elif self._gate.idle_s() > seconds:
+            elif self._gate.idle_s() >= seconds:
                 # Nothing is awaited between this look and the shut gate: nobody comes in between.
                 log.info("nobody has asked for %g s: ending", seconds)
                 self._end()
@@ -128,6 +130,10 @@ class Ending:
             return
         log.warning("the Jupyter server %d is gone: cancelling the live jobs and ending", pid)
         self.drain("the Jupyter server that its backend belonged to has ended")
+
+    def _written(self, _: object) -> None:
+        self._changed.set()
+        self._gate.touch()
 
     async def _until_drained(self, cancel: str | None) -> None:
         while True:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_jobs.backend.ending import is_culled
+from jupyter_jobs.backend.ending import Ending, is_culled
+from jupyter_jobs.backend.gate import Gate
 from jupyter_jobs.cli.access import opened_at
 from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs import calls, starting
@@ -65,6 +67,43 @@ def owned(folder: Path, pid: int, **env: str) -> RunningBackend:
     ready = json.loads(process.stdout.readline())
     process.stdout.close()
     return RunningBackend(ready["http"], ready["realtime"], KEY, folder, process)
+
+
+class Jobs:
+    """What an `Ending` asks of repository and runner."""
+
+    live = 0
+
+    def observe(self, observer: Callable[[dict[str, Any]], object]) -> None:
+        self.write = lambda: observer({})
+
+
+async def test_it_looks_whether_it_is_idle_no_sooner_than_that_can_be() -> None:
+    jobs, gate, loop = Jobs(), Gate(), asyncio.get_running_loop()
+    ending = Ending(jobs, jobs, gate, None, None)  # type: ignore[arg-type]  # it asks no more of them
+    idle = asyncio.create_task(ending.when_idle(3600.0))
+    await asyncio.sleep(0)
+    (look,) = [timer for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]  # nothing else tells
+    idle.cancel()
+
+    assert look.when() - loop.time() > 3000
+
+
+async def test_what_is_written_of_a_job_begins_the_idle_time_anew() -> None:
+    jobs, gate, ended = Jobs(), Gate(), asyncio.Event()
+    ending = Ending(jobs, jobs, gate, None, ended.set)  # type: ignore[arg-type]  # see above
+    jobs.live = 1
+    idle = asyncio.create_task(ending.when_idle(0.05))
+    await asyncio.sleep(0.2)  # it looks, and finds one that is live
+    assert not ended.is_set()
+
+    jobs.live = 0
+    jobs.write()
+    written = time.monotonic()
+    await ended.wait()
+
+    assert time.monotonic() - written >= 0.05
+    await idle
 
 
 def test_it_ends_with_the_server_that_it_belongs_to_and_says_why_to_the_jobs(
