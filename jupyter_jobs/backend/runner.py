@@ -364,10 +364,14 @@ class Runner(Ends):
         if body is None or body["status"] not in ("QUEUED", "RUNNING"):
             await self._settle(id_, shim)
             return
+        assert shim.unbegun is not None
+        reason = shim.unbegun.strerror
+        if not passes(shim.unbegun):
+            await self._lost(id_, f"it could not be begun: {reason}")
+            return
         delay = self._held.hold(id_)
-        log.warning("job %s could not be begun: %s", id_, shim.unbegun)
-        message = f"could not be begun ({shim.unbegun}), next try in {delay:g} s"
-        self.repository.put_back(id_, message)
+        log.warning("job %s could not be begun: %s", id_, reason)
+        self.repository.put_back(id_, f"could not be begun ({reason}), next try in {delay:g} s")
         await self._update({"id": id_})
 
     async def _report(self, shim: Shim, line: bytes) -> None:
@@ -379,7 +383,7 @@ class Runner(Ends):
         if not isinstance(told, dict):  # the shim was killed as it wrote
             return
         if "unbegun" in told:
-            shim.unbegun = str(told["unbegun"])
+            shim.unbegun = OSError(told.get("errno"), told["unbegun"])
             return
         if "metrics" in told:
             with suppress(Unstored):  # it is told again

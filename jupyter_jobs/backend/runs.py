@@ -51,7 +51,7 @@ class Shim:
     started: int
     process: subprocess.Popen[bytes] | Fork | None = None
     boot: str = ""
-    unbegun: str = ""
+    unbegun: OSError | None = None
 
     @property
     def identity(self) -> Process:

@@ -33,6 +33,7 @@ from jupyter_jobs.backend.runner import Runner, Update
 from jupyter_jobs.backend.session import Timing
 from jupyter_jobs.backend.tls import Face, face_of
 from jupyter_jobs.backend.topics import Topics
+from jupyter_jobs.backend.trouble import usable
 from jupyter_jobs.backend.vitals import CountingApi, Vitals
 from jupyter_jobs.backend.web_server import WebServer
 from jupyter_jobs.errors import ConfigurationError, JobsError
@@ -92,7 +93,7 @@ def serve(options: Options) -> int:
 
     Raises:
         ConfigurationError: It may not or cannot bind there.
-        BackendUnavailable: Another backend serves this data folder.
+        BackendUnavailable: Another backend serves this data folder, or it cannot be used: the disk is full, read-only, …
     """
     os.umask(0o077)
     # Not given to jobs, who inherit this environment.
@@ -101,8 +102,12 @@ def serve(options: Options) -> int:
     keep = options.keep or Keep.read(os.environ)
     owner = options.belongs_to if is_culled(os.environ) else None
     folder = data_folder(options.data_dir)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with only_one(folder), logging_to(folder, quiet=options.quiet), _failure_logged(options):
+    with contextlib.ExitStack() as held:
+        held.enter_context(usable(folder))
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        held.enter_context(only_one(folder))
+        held.enter_context(logging_to(folder, quiet=options.quiet))
+        held.enter_context(_failure_logged(options))
         with contextlib.closing(Repository(folder / "jobs.sqlite")) as repository:
             memory = Memory(folder)
             key = OwnKey(given or memory.key, is_given=bool(given))

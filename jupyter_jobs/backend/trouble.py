@@ -11,11 +11,13 @@ import math
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_jobs.backend.refusal import Refusal
+from jupyter_jobs.errors import BackendUnavailable
 
-__all__ = ["Held", "Unstored", "delays", "explain", "is_damage", "passes", "unstored"]
+__all__ = ["Held", "Unstored", "delays", "explain", "is_damage", "passes", "unstored", "usable"]
 
 _ROOM = 1024 * 1024  # bytes; with fewer, a disk that fails is full
 _FIRST_S, _LAST_S = 0.5, 30.0
@@ -122,6 +124,23 @@ def unstored(error: sqlite3.Error | OSError, path: Path) -> Unstored | None:
     if (found := explain(error, path)) is None:
         return None
     return Unstored(found[0], f"Nothing was written: {found[1]}.")
+
+
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Say in words why a block cannot use a data folder.
+
+    Raises:
+        BackendUnavailable: It cannot; says what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        said = explain(error, folder / "its files")
+        assert said is not None
+        raise BackendUnavailable(
+            f"the backend cannot use its folder {folder}: {said[1]}"
+        ) from error
 
 
 def passes(error: BaseException) -> bool:

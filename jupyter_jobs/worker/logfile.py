@@ -63,7 +63,7 @@ class LogWriter:
             self._append(stream, lines, now_ms)
 
     def close(self, now_ms: int) -> None:
-        """Write what has no line end yet, and close."""
+        """Write what has no line end yet, and close. Called again, it tells of what was lost, if there is room by then."""
         for stream, screen in self._screens.items():
             lines = screen.finish()
             if lines is not None:
@@ -79,7 +79,8 @@ class LogWriter:
         self._now_ms = now_ms
         prefix = b"%c%d " % (ord(stream), now_ms)
         count = lines.count(b"\n") + 1
-        self._segments.append(prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n", count)
+        written = prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n"
+        self._segments.append(written, count, len(lines) + 1)
         self._tail.extend(lines.rsplit(b"\n", TAIL_LINES)[-TAIL_LINES:])
         self._unread += count
 

@@ -46,8 +46,14 @@ class SegmentWriter:
         with suppress(OSError):
             self._begin()
 
-    def append(self, lines: bytes, count: int) -> None:
-        """Write `count` lines, each with its end; they come into one segment, or into the gap where the disk is full."""
+    def append(self, lines: bytes, count: int, worth: int | None = None) -> None:
+        """Write `count` lines, each with its end; they come into one segment, or into the gap where the disk is full.
+
+        Args:
+            lines: The lines.
+            count: How many they are.
+            worth: The bytes that are lost with them, if not all that they have here.
+        """
         told = 0
         data = lines
         if self._lost and self._describe_loss is not None:
@@ -63,11 +69,11 @@ class SegmentWriter:
             self._lost = 0
         except OSError:
             self._broken = True
-            self._lost += len(lines)
+            self._lost += len(lines) if worth is None else worth
         self._next_seq += count
 
     def close(self) -> None:
-        """Close the segment that is written to."""
+        """Close the segment that is written to. Called again, it tells of what was lost, if there is room by then."""
         if self._lost and self._describe_loss is not None:
             self.append(b"", 0)
         if self._file >= 0:
@@ -80,9 +86,7 @@ class SegmentWriter:
         segments = _segments(self._folder)
         self._ring = deque(path for _, path in segments[1:])
         if segments:
-            self._next_seq += (
-                _mend(*segments[-1]) - 1
-            )  # and what was lost before it could be looked at
+            self._next_seq = max(self._next_seq, _mend(*segments[-1]))
             self._open(segments[-1][1])
         else:
             self._open(self._newest())

@@ -143,6 +143,7 @@ class _Shim:
             lambda: outcome.write_json(self._work.folder / "outcome.json", self._outcome()),
             self._say_full,
         )
+        self._log.close(_now_ms())
         self._reports.close()
 
     def _say_full(self, message: str) -> None:

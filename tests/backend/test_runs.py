@@ -11,8 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from jupyter_jobs.backend.runs import Shim, find, launch, prepare, reopen
+from jupyter_jobs.backend.runs import Shim, find, launch, prepare, process_of, reopen
 from jupyter_jobs.jobs.embedded import process_started_at
+from jupyter_jobs.worker.processes import present_boot
 from tests.support.shim import PATIENCE_S
 
 WORK: dict[str, Any] = {"id": "j-1", "kind": "COMMAND", "request": "r", "params": None, "run": 1}
@@ -172,6 +173,45 @@ def test_a_strangers_session_of_the_same_number_is_left_alone() -> None:
     finally:
         stranger.kill()
         stranger.wait()
+
+
+@pytest.mark.parametrize("machine", [present_boot().partition(" ")[2], "another"])
+def test_a_process_of_another_boot_is_nobodys_though_number_and_time_are_the_same(
+    machine: str,
+) -> None:
+    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        started = process_started_at(stranger.pid) or 0
+        adopted = Shim("j-1", stranger.pid, started, boot=f"an-earlier-boot {machine}")
+
+        adopted.ask_to_end()
+        adopted.kill()
+
+        assert stranger.poll() is None
+        assert ("restarted" if machine != "another" else "started on another") in (
+            adopted.whereabouts
+        )
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_process_of_which_an_earlier_release_told_only_the_number_is_told_by_its_job(
+    tmp_path: Path,
+) -> None:
+    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    own = subprocess.Popen(["sleep", "600"], env={**os.environ, "JUPYTER_JOBS_ID": "j-1"})
+    try:
+        found = []
+        for pid in (own.pid, stranger.pid):
+            (tmp_path / "shim.json").write_text(json.dumps({"pid": pid}))
+            found.append(process_of(tmp_path, "j-1"))
+
+        assert found == [(own.pid, process_started_at(own.pid), ""), (stranger.pid, -1, "")]
+    finally:
+        for process in (own, stranger):
+            process.kill()
+            process.wait()
 
 
 def test_what_an_adopted_shim_has_left_is_known_by_its_environment() -> None:

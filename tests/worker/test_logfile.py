@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -242,4 +244,30 @@ def test_a_later_run_goes_on_in_the_same_log(tmp_path: Path) -> None:
     assert [(line.seq, line.text) for line in LogReader(tmp_path / "log").page().lines] == [
         (1, "one"),
         (2, "two"),
+    ]
+
+
+def test_the_log_tells_how_much_a_full_disk_has_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = LogWriter(tmp_path / "log", 100_000)
+    writer.feed("o", b"before\n", 1000)
+
+    def full(file: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        writer.feed("o", b"lost\n" * 1000, 2000)
+    writer.feed("o", b"after\n", 3000)
+    writer.close(4000)
+
+    reader = LogReader(tmp_path / "log")
+    first = reader.page()
+    rest = reader.page(after=first.lines[-1].seq)
+    assert [line.text for line in first.lines] == ["before"]
+    assert rest.dropped == 1000
+    assert [(line.stream, line.text) for line in rest.lines] == [
+        ("stderr", "--- 5,000 bytes of output could not be written here: the disk was full ---"),
+        ("stdout", "after"),
     ]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -186,3 +188,57 @@ def test_what_a_run_came_to_is_forgotten_and_what_it_made_is_not(tmp_path: Path)
     outcome.forget(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["job.json"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE])
+def test_an_end_is_written_as_soon_as_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    slept: list[float] = []
+    said: list[str] = []
+    failures = [OSError(number, "No room")] * 8
+    monkeypatch.setattr("time.sleep", slept.append)
+
+    def write() -> str:
+        if failures:
+            raise failures.pop()
+        return "written"
+
+    assert outcome.persist(write, said.append) == "written"
+    assert slept == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert said == ["the work is done, and is kept until it can be written down: No room"]
+
+
+def test_what_cannot_be_written_for_another_reason_is_an_error(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    with pytest.raises(FileNotFoundError):
+        outcome.persist(lambda: outcome.write_json(tmp_path / "none" / "x", {}), said.append)
+    assert said == []
+
+
+def test_a_file_that_has_no_room_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*names: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+
+    with pytest.raises(OSError, match="No space"):
+        outcome.write_json(tmp_path / "x.json", {})
+    with pytest.raises(OSError, match="No space"):
+        outcome.keep_result((1,), tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".part"] == []
+
+
+def test_a_result_that_has_no_room_is_the_disks_fault_and_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **named: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cloudpickle.dump", full)
+
+    with pytest.raises(OSError, match="No space"):
+        outcome.keep_result((1,), tmp_path)

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_jobs.worker import processes
-from jupyter_jobs.worker.processes import job_processes, kill_all
+from jupyter_jobs.worker.processes import (
+    job_processes,
+    kill_all,
+    present_boot,
+    present_process,
+)
 
 # A leader, its child, and a grandchild in a session of its own; each says its number when it is there.
 TREE = """
@@ -61,3 +66,18 @@ def test_killing_what_has_ended_does_nothing() -> None:
 
 def test_the_one_who_asks_is_never_among_them() -> None:
     assert os.getpid() not in job_processes(os.getsid(0))
+
+
+def test_this_process_can_be_told_from_all_others() -> None:
+    process = present_process()
+
+    assert process.pid == os.getpid()
+    assert process.boot == present_boot()
+    assert process.started > 0
+
+
+def test_a_boot_is_told_with_the_name_of_the_machine() -> None:
+    boot, _, machine = present_boot().partition(" ")
+
+    assert len(boot) == 36
+    assert machine == os.uname().nodename

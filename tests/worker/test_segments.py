@@ -85,3 +85,54 @@ def test_the_newest_segment_is_looked_at_first(tmp_path: Path) -> None:
     firsts = [lines[0][0] for lines in SegmentReader(tmp_path).newest_first()]
     assert firsts == sorted(firsts, reverse=True)
     assert firsts[-1] == 1
+
+
+def loss(size: int) -> bytes:
+    return b"lost %d\n" % size
+
+
+def lines(folder: Path) -> list[tuple[int, bytes]]:
+    reader, found = SegmentReader(folder), list[tuple[int, bytes]]()
+    while page := reader.page(found[-1][0] if found else 0, 100).lines:
+        found += page
+    return found
+
+
+@pytest.mark.parametrize("when", ["before more", "at the end", "after the end"])
+def test_what_a_full_disk_has_lost_is_told_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    writer = SegmentWriter(tmp_path, 1000, loss)
+    write(writer, 1, 2)
+
+    def full(file: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        write(writer, 3, 6)
+        if when == "after the end":
+            writer.close()
+    if when == "before more":
+        write(writer, 8, 9)
+    writer.close()
+    writer.close()
+
+    more = [(8, b"8"), (9, b"9")] if when == "before more" else []
+    assert lines(tmp_path) == [(1, b"1"), (2, b"2"), (7, b"lost 8"), *more]
+
+
+def test_a_folder_that_cannot_be_made_at_first_is_made_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "mkdir", full)
+        writer = SegmentWriter(tmp_path / "log", 1000, loss)
+        write(writer, 1, 3)
+    write(writer, 5, 6)
+    writer.close()
+
+    assert lines(tmp_path / "log") == [(4, b"lost 6"), (5, b"5"), (6, b"6")]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -9,11 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jupyter_jobs.worker import current_job, shim
 from jupyter_jobs.worker.logfile import LogReader
 from jupyter_jobs.worker.metrics import MetricsReader
+from jupyter_jobs.worker.processes import present_boot
 from jupyter_jobs.worker.runners import Work
 from tests.support.shim import function, run_shim, running_shim
 
@@ -334,6 +337,37 @@ def test_what_the_work_says_itself_is_not_replaced_by_a_bar(tmp_path: Path) -> N
         reports = running.remaining()
 
     assert reports[-1]["progress"] == 0.25
+
+
+def test_work_that_cannot_be_begun_is_not_begun_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    (folder / "shim.part").mkdir(parents=True)  # where it would say who it is
+    with running_shim(folder, "COMMAND", {"shell": "touch begun"}) as running:
+        reports = running.remaining()
+
+    assert reports == [{"unbegun": "Is a directory", "errno": errno.EISDIR}]
+    assert {path.name for path in folder.iterdir()} <= {"job.json", "reports", "said", "shim.part"}
+
+
+def test_the_shim_says_who_it_is_for_whoever_comes_later(tmp_path: Path) -> None:
+    with running_shim(tmp_path / "job", "COMMAND", {"shell": "echo ready; sleep 600"}) as running:
+        running.message("ready")
+        told = json.loads((tmp_path / "job" / "shim.json").read_bytes())
+        started = psutil.Process(told["pid"]).create_time()
+        running.cancel()
+        running.outcome()
+
+    ticks = os.sysconf("SC_CLK_TCK")
+    assert told["boot"] == present_boot()
+    assert told["started"] / ticks == pytest.approx(started - psutil.boot_time(), abs=2)
+
+
+def test_a_job_has_as_many_files_open_as_it_is_told(tmp_path: Path) -> None:
+    line = "ulimit -S -n"
+    with running_shim(tmp_path / "job", "COMMAND", {"shell": line}, open_files=321) as running:
+        reports = running.remaining()
+
+    assert reports[-1]["message"] == "321"
 
 
 def test_the_shim_loads_the_standard_library_only(tmp_path: Path) -> None:
