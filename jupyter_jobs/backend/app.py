@@ -117,8 +117,6 @@ class Backend:
             caller, body = await self._admit(request)
         except Refused as refused:
             return refused.response
-        except ClientDisconnect:
-            return Response()  # nobody is there to read it
         try:
             asked = json.loads(body)
             query, variables = asked["query"], asked.get("variables")
@@ -137,8 +135,7 @@ class Backend:
         """Return who asks, and the body; that of somebody who is not known is not kept.
 
         Raises:
-            Refused: Who asks is not let in, or asks for too much.
-            ClientDisconnect: The client went.
+            Refused: Who asks is not let in, asks for too much, or has gone.
         """
         try:
             caller, body = await self._recognised(request)
@@ -146,6 +143,8 @@ class Backend:
         except Refused:
             await let_finish(request)
             raise
+        except ClientDisconnect:
+            raise Refused(Response()) from None  # nobody is there to read it
         return caller, body
 
     async def _recognised(self, request: Request) -> tuple[Caller, bytes]:
@@ -203,8 +202,6 @@ class Backend:
                 caller, body = await self._admit(request)
             except Refused as refused:
                 return refused.response
-            except ClientDisconnect:
-                return Response()  # nobody is there to read it
             if page.is_owners and not caller.is_owner:
                 return refusal(403, "ForbiddenException", "That is its owner's to do.")
             return page.answer(body)

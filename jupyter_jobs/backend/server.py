@@ -284,6 +284,8 @@ def _guests(path: Path) -> Guests:
 
     try:
         settings = json.loads(path.read_text("utf-8"))
+        if path.stat().st_mode & 0o077:
+            log.warning("%s says who is let in, and others can read it: chmod 600 %s", path, path)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"cannot read from {path} who else is let in: {error}") from error
     return read_guests(settings)

@@ -234,9 +234,10 @@ def test_unknown_paths_and_methods_are_numbered_too(external_backend: RunningBac
         assert answer.headers["x-amzn-RequestId"]
 
 
+@pytest.mark.parametrize("path", ["/graphql", "/key"])
 @pytest.mark.parametrize("faulty", [False, True])
 async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(
-    faulty: bool, tmp_path: Path
+    faulty: bool, path: str, tmp_path: Path
 ) -> None:
     topics, verifier = Topics(build()), ApiKeyVerifier(["da2-k"])
 
@@ -246,7 +247,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(
     bare = BareApi(tmp_path)
     bare.repository.close()  # for nothing reaches it
     backend = Backend(bare.api, topics, verifier, around=around if faulty else None)
-    scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b""}
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b""}
     scope |= {"headers": [(b"host", b"localhost"), (b"x-api-key", b"da2-k")]}
     arriving = [
         {"type": "http.request", "body": b'{"query":', "more_body": True},

@@ -196,6 +196,8 @@ def test_guests_are_let_in_besides_the_own_key(tmp_path: Path) -> None:
         ]
 
     assert answers == [{"data": {"__typename": "Query"}}] * 2
+    log = (tmp_path / "backend/backend.log").read_text()
+    assert f"says who is let in, and others can read it: chmod 600 {guests}" in log
 
 
 @pytest.mark.parametrize(
