@@ -27,7 +27,7 @@ from jupyter_jobs.backend.trouble import is_damage
 __all__ = ["examine", "finish", "heal", "mark_suspect"]
 
 _LOOK_S = 0.5
-"""How long a file is examined at each start: 10,000 jobs take a tenth of it, and a start must not take for ever."""
+"""How long a file is examined at each start: 10,000 jobs (22 MB) take 0.1 s, and a start must not take for ever."""
 
 _JOURNAL_LIMIT = (
     16 * 1024 * 1024

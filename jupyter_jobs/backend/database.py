@@ -58,8 +58,7 @@ class Database:
         self._in_block = False
         self._failure: Unstored | None = None
         self._is_suspect = False
-        self._lasting = False  # what is being written
-        self._owes = False  # what was written last
+        self._lasting = False
         self._committed = self._flushed = 0  # commits that are to last
         self._flushing = asyncio.Lock()
 
@@ -156,20 +155,16 @@ class Database:
         self._count()
 
     def settled(self) -> Awaitable[None] | None:
-        """Return what is to be waited for until the last commit, if it is to last, is on the disk; None if it is.
+        """Return what is to be waited for until all that is to last is on the disk, whoever wrote it; None if it is.
 
         What is returned raises `Unstored` when the disk fails.
         """
-        if not self._owes or self._flushed >= self._committed:
-            return None
-        return self._flush(self._committed)
+        return None if self._flushed >= self._committed else self._flush(self._committed)
 
     def _count(self) -> None:
-        self._owes = (
-            self._lasting and self._journal is not None
-        )  # without one, SQLite has flushed it
+        if self._lasting and self._journal is not None:  # without one, SQLite has flushed it
+            self._committed += 1
         self._lasting = False
-        self._committed += self._owes
 
     async def _flush(self, count: int) -> None:
         async with self._flushing:

@@ -84,9 +84,9 @@ class Repository(Pruning):
         self._db.on_damage = call
 
     def settled(self) -> Awaitable[None] | None:
-        """Return what is to be waited for until the last write is on the disk; None if it is, or need not last.
+        """Return what is to be waited for until what was accepted, and how jobs ended, is on the disk; None if it is.
 
-        What is submitted is to last, and how a job ended; progress is told again.
+        Progress is not among it; it is told again.
 
         What is returned raises `Unstored` when the disk fails.
         """

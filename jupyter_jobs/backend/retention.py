@@ -2,6 +2,9 @@
 
 A job's folder goes first and its row last: whatever this process dies between, what is left is found again and
 finished. Folders are removed in a thread, a few at a time.
+
+A clock that is set ahead by years must not make all that is kept old: what has gone by since this process started is
+measured, and the lesser of the two counts.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -67,17 +71,36 @@ class Keep:
         return cls(**found)
 
 
+def _gone_by() -> float:
+    """Return seconds since whenever, those in which the machine slept, too, where the system counts them."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class Retention:
     """Forgets jobs that have ended; none that a live one waits for or repeats.
 
     Args:
         repository: The jobs.
         folder: Of the backend's data; jobs have theirs in `jobs/<id>`.
+        wall: What time it is, in seconds since the epoch.
+        clock: Seconds that have gone by, since whenever.
     """
 
-    def __init__(self, repository: Repository, folder: Path) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        folder: Path,
+        *,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = _gone_by,
+    ) -> None:
         self._repository = repository
         self._folder = folder / "jobs"
+        self._wall = wall
+        self._clock = clock
+        self._started = wall() - clock()
 
     async def run(self, keep: Keep) -> None:
         """Keep no more than that, at once and every hour, until cancelled."""
@@ -91,8 +114,8 @@ class Retention:
     async def tidy(self, keep: Keep) -> None:
         """Keep no more than that."""
         if keep.days < _LONGEST_DAYS:
-            earliest = datetime.now(UTC) - timedelta(days=keep.days)
-            await self.prune(earliest.isoformat())
+            now = datetime.fromtimestamp(min(self._wall(), self._started + self._clock()), UTC)
+            await self.prune((now - timedelta(days=keep.days)).isoformat())
         await self._measure()
         ended, _ = self._repository.totals()
         if (excess := ended - keep.jobs) > 0:

@@ -29,7 +29,7 @@ class Context:
         inside: Fields of a job that only this process may write.
         owner: Whether whoever asks may have any code run.
         transaction: Holds what is written in a block together; raises a `Refusal` when nothing of it was written.
-        settled: What is to be waited for until the block before is on the disk; None if nothing is.
+        settled: What is to be waited for until all blocks before are on the disk; None if they are.
         publish: Is given each mutation's name and what it came to, as the caller selected it, once that is kept.
         plans: Of the documents that are executed, if they come again.
     """
@@ -79,12 +79,6 @@ class SerialExecutor(Executor[Any]):
 
         async def execute() -> dict[str, Any]:
             until = time.monotonic() + _SLICE_S
-            owed: list[Awaitable[None]] = []
-
-            def owe() -> None:
-                if (pending := context.settled()) is not None:
-                    owed.append(pending)
-
             while ahead:
                 done: list[tuple[str, Any, Any]] = []
                 waiting = None
@@ -107,18 +101,18 @@ class SerialExecutor(Executor[Any]):
                     for key, details in unwritten:
                         refuse(key, details, refusal)
                 else:
-                    owe()
                     for told in done:
                         keep(*told)
                 if waiting is not None:
                     key, details, result = waiting
                     keep(key, details, await result)
-                    owe()
                 if ahead and time.monotonic() >= until:
                     await asyncio.sleep(0)
                     until = time.monotonic() + _SLICE_S
-            for pending in owed:
-                await pending
+            if (pending := context.settled()) is not None:
+                await (
+                    pending
+                )  # what is answered is on the disk, also if somebody else has just written it
             return results
 
         return execute()

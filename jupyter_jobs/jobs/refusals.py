@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from jupyter_jobs.errors import (
+    BackendUnavailable,
     Draining,
     InvalidJob,
     InvalidTransition,
@@ -42,6 +43,8 @@ def job_error(error: RequestRefused, job_id: str | None, profile: Profile) -> Jo
         return UnknownRequest(text, known=known)
     if kind == "Draining":
         return Draining(text)
+    if kind in ("StorageFull", "StorageUnavailable"):
+        return BackendUnavailable(text)
     if kind in _ERRORS:
         return _ERRORS[kind](text, job_id=job_id)
     if (lacks := _LACKS.search(text)) is not None and lacks[1] in _EXTRAS:

@@ -144,14 +144,22 @@ async def test_what_is_to_last_is_flushed_once_for_all_that_wait(
     assert database.settled() is None
 
 
-async def test_what_need_not_last_waits_for_nothing(database: Database) -> None:
-    database.write(INSERT, ["a", None], lasting=True)
-    owed = database.settled()
+async def test_what_need_not_last_is_waited_for_by_nobody(database: Database) -> None:
     database.write("UPDATE jobs SET message = 'm'")
 
     assert database.settled() is None
+
+
+async def test_what_another_has_written_and_not_yet_flushed_is_waited_for(
+    database: Database,
+) -> None:
+    database.write(INSERT, ["a", None], lasting=True)
+    database.write("UPDATE jobs SET message = 'm'")
+    owed = database.settled()
+
     assert owed is not None
     await owed
+    assert database.settled() is None
 
 
 async def test_what_was_undone_is_not_waited_for(database: Database) -> None:

@@ -421,3 +421,80 @@ def test_what_was_accepted_survives_a_crash_of_the_process(tmp_path: Path) -> No
     assert repository.get("a")["status"] == "QUEUED"  # type: ignore[index]  # it is there
     assert repository.payload("a") == "{}"
     repository.close()
+
+
+def test_a_clock_that_was_set_back_hides_no_job_and_shows_none_too_many(
+    repository: Repository, clock: Clock
+) -> None:
+    for id_, hour in (("a", 10), ("b", 5), ("c", 6), ("d", 11)):
+        it_is(clock, f"2026-11-23T{hour:02}:00:00.000Z")
+        add(repository, id_, tags=["x"], name="n", group="g")
+
+    def since(time: str, **asked: str) -> list[str]:
+        first, token = repository.page(None, None, 1, None, since=time, **asked)
+        rest, _ = repository.page(None, None, 9, token, since=time, **asked) if token else ([], "")
+        return [body["id"] for body in (*first, *rest)]
+
+    assert since("2026-11-23T09:00:00Z") == ["d", "a"]
+    assert since("2026-11-23T05:30:00Z") == ["d", "c", "a"]
+    assert since("2026-11-23T05:30:00Z", tag="x") == ["d", "c", "a"]
+    assert since("2026-11-23T12:00:00Z") == []
+
+
+def test_times_of_a_job_do_not_go_back_with_the_clock(repository: Repository, clock: Clock) -> None:
+    times = iter(["12:00", "07:00", "06:00", "05:00", "04:00"])
+
+    def it_is_next() -> None:
+        it_is(clock, f"2026-11-23T{next(times)}:00.000Z")
+
+    it_is_next()
+    add(repository, "a", name="n")
+    for status in ("RUNNING", "QUEUED", "RUNNING", "SUCCEEDED"):
+        it_is_next()
+        if status == "QUEUED":
+            repository.requeue("a", {"error": "E"}, 0.0, "again")
+        else:
+            repository.update("a", {"status": status})
+
+    body = repository.get("a")
+    assert body is not None
+    (run,) = json.loads(body["history"])
+    assert body["createdAt"] <= run["startedAt"] <= run["finishedAt"]
+    assert run["finishedAt"] <= body["startedAt"] <= body["finishedAt"] <= body["updatedAt"]
+    assert repository.usual(None, "n") == {"count": 1, "median": 0, "p90": 0}
+
+
+def test_a_run_that_was_not_begun_waits_as_if_it_had_not_been_started(
+    repository: Repository,
+) -> None:
+    add(repository, "a")
+    repository.update("a", {"status": "RUNNING"})
+    repository.set_process("a", Process(123, 456, "a boot"))
+
+    body = repository.put_back("a", "the disk was full")
+
+    assert (body["status"], body["startedAt"], body["history"]) == ("QUEUED", None, None)
+    assert (body["message"], body["version"]) == ("the disk was full", 3)
+    assert repository.process("a") is None
+
+
+async def test_what_is_accepted_and_how_it_ended_is_waited_for_and_progress_is_not(
+    repository: Repository,
+) -> None:
+    owed: list[bool] = []
+
+    async def settle() -> None:
+        pending = repository.settled()
+        owed.append(pending is not None)
+        if pending is not None:
+            await pending
+
+    with repository.transaction():
+        add(repository, "a")
+    await settle()
+    for changes in ({"status": "RUNNING"}, {"progress": 0.5}, {"status": "SUCCEEDED"}, None):
+        if changes is not None:
+            repository.update("a", changes)
+        await settle()
+
+    assert owed == [True, False, False, True, False]

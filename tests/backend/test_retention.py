@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -181,18 +181,18 @@ async def test_only_the_newest_jobs_are_kept(jobs: Jobs) -> None:
     assert jobs.listed == ["j3", "j4", "live"]
 
 
-async def test_jobs_are_kept_for_so_many_days(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_jobs_are_kept_for_so_many_days(jobs: Jobs, tmp_path: Path) -> None:
+    days = [0.0]
+
+    def clock() -> float:
+        return datetime.now(UTC).timestamp() + days[0] * 86_400
+
     jobs.add("a")
-    await jobs.retention.tidy(Keep(days=1))
+    kept_for_a_day = Retention(jobs.repository, tmp_path, wall=clock, clock=clock)
+    await kept_for_a_day.tidy(Keep(days=1))
     kept = jobs.listed
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return datetime.now(tz) + timedelta(days=2)
-
-    monkeypatch.setattr(retention, "datetime", Later)
-    await jobs.retention.tidy(Keep(days=1))
+    days[0] = 2
+    await kept_for_a_day.tidy(Keep(days=1))
 
     assert (kept, jobs.listed) == (["a"], [])
 
@@ -251,3 +251,22 @@ def test_settings_have_their_defaults() -> None:
 def test_a_setting_that_cannot_be_is_named(text: str) -> None:
     with pytest.raises(ConfigurationError, match=f"JUPYTER_JOBS_KEEP_JOBS takes .* not '{text}'"):
         Keep.read({"JUPYTER_JOBS_KEEP_JOBS": text})
+
+
+@pytest.mark.parametrize(("set_by", "listed"), [(0.0, []), (3650.0, ["a"]), (-3650.0, ["a"])])
+async def test_a_clock_that_is_set_makes_nothing_old(
+    jobs: Jobs, tmp_path: Path, set_by: float, listed: list[str]
+) -> None:
+    day, now = 86_400.0, datetime.now(UTC).timestamp()
+    time = {"wall": now, "clock": 0.0}
+    kept = Retention(
+        jobs.repository, tmp_path, wall=lambda: time["wall"], clock=lambda: time["clock"]
+    )
+    jobs.add("a")
+    # Two days go by, or a moment in which the clock is set.
+    gone = 2 * day if set_by == 0 else 1.0
+    time = {"wall": now + gone + set_by * day, "clock": gone}
+
+    await kept.tidy(Keep(days=1))
+
+    assert jobs.listed == listed

@@ -1,6 +1,7 @@
 import pytest
 
 from jupyter_jobs.errors import (
+    BackendUnavailable,
     ConnectionLost,
     InvalidJob,
     JobNotFound,
@@ -26,6 +27,14 @@ def test_what_the_embedded_backend_refuses_is_an_error_about_a_job() -> None:
     assert found.job_id == "j1"
     pruned = job_error(refused("its files were pruned", "ResultExpired"), "j1", OWN)
     assert isinstance(pruned, ResultUnavailable)
+
+
+@pytest.mark.parametrize("kind", ["StorageFull", "StorageUnavailable"])
+def test_a_backend_whose_disk_takes_nothing_is_not_available(kind: str) -> None:
+    error = job_error(refused("Nothing was written: the disk is full.", kind), None, OWN)
+
+    assert isinstance(error, BackendUnavailable)
+    assert str(error) == "Nothing was written: the disk is full."
 
 
 @pytest.mark.parametrize("info", [{"known": ["Process data"]}, None])
