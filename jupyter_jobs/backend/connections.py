@@ -17,7 +17,14 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from jupyter_jobs.backend.limits import BODY_S, CONNECTIONS, HEAD_S, NEWCOMERS, STALLED_S
+from jupyter_jobs.backend.limits import (
+    BODY_S,
+    CONNECTIONS,
+    GRACE_S,
+    HEAD_S,
+    NEWCOMERS,
+    STALLED_S,
+)
 
 __all__ = ["HttpConnection", "Lobby"]
 
@@ -28,7 +35,8 @@ class Lobby:
     """Where newcomers are.
 
     Args:
-        newcomers: How many there may be.
+        newcomers: How many there may be that have been here for longer than a moment.
+        grace_s: That moment: kernels that all come back at once are accepted at once, and read one after the other.
         connections: How many connections there may be in all.
         head_s: Seconds for a head.
         body_s: Seconds for a body.
@@ -39,6 +47,7 @@ class Lobby:
         self,
         *,
         newcomers: int = NEWCOMERS,
+        grace_s: float = GRACE_S,
         connections: int | None = None,
         head_s: float = HEAD_S,
         body_s: float = BODY_S,
@@ -49,16 +58,26 @@ class Lobby:
         self.body_s = body_s
         self.stalled_s = stalled_s
         self._newcomers = newcomers
-        self._inside: dict[HttpConnection, None] = {}
+        self._grace_s = grace_s
+        self._inside: dict[HttpConnection, float] = {}
 
     def enter(self, connection: HttpConnection) -> None:
-        """Take in a newcomer; the oldest goes if there is no room."""
-        self._inside[connection] = None
+        """Take in a newcomer; the oldest goes if there are many."""
+        now = connection.loop.time()
+        self._inside[connection] = now
         if len(self._inside) > self._newcomers:
-            log.debug("cut a newcomer that was silent for longest")
-            oldest = next(iter(self._inside))
-            self.leave(oldest)
-            oldest.transport.abort()
+            if now - next(iter(self._inside.values())) >= self._grace_s:
+                self.make_room()
+
+    def make_room(self) -> bool:
+        """Cut the newcomer that has been silent for longest; return whether there was one."""
+        oldest = next(iter(self._inside), None)
+        if oldest is None:
+            return False
+        log.debug("cut a newcomer that was silent for longest")
+        self.leave(oldest)
+        oldest.transport.abort()
+        return True
 
     def leave(self, connection: HttpConnection) -> None:
         """Let one go on, or go."""
@@ -78,7 +97,7 @@ class HttpConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Take in a newcomer, if there is room."""
         super().connection_made(transport)
-        if len(self.connections) > self._lobby.room:
+        if len(self.connections) > self._lobby.room and not self._lobby.make_room():
             message = f"This backend has {self._lobby.room:,} connections already; come again."
             self._refuse(503, "ServiceUnavailableException", message, ("retry-after", "1"))
             return

@@ -19,6 +19,7 @@ __all__ = [
     "FAILURES",
     "FRAMES",
     "FRAME_LIMIT",
+    "GRACE_S",
     "HEAD_S",
     "NEWCOMERS",
     "REQUESTS",
@@ -72,6 +73,9 @@ CONNECTIONS = 4096
 NEWCOMERS = 256
 """Connections that have not said a whole head yet. One more, and the oldest is cut: so whoever opens them and is silent
 keeps nobody out."""
+
+GRACE_S = 3.0
+"""Seconds that each newcomer has, however many there are: what it has said may not have been read yet."""
 
 VARIABLES_DEPTH = 32
 """Objects and lists in one another; the input types of the schema need three."""

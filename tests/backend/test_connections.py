@@ -165,7 +165,7 @@ async def drip_once(talk: Talk) -> None:
 
 
 async def test_the_newest_come_in_where_many_are_silent() -> None:
-    async with serving(newcomers=3, head_s=PATIENCE_S) as address:
+    async with serving(newcomers=3, grace_s=0.0, head_s=PATIENCE_S) as address:
         silent = [await asyncio.open_connection(*address) for _ in range(3)]
         async with talking(address) as talk:
             await talk.say(HEAD + b"body")
@@ -178,6 +178,30 @@ async def test_the_newest_come_in_where_many_are_silent() -> None:
             writer.transport.abort()
 
     assert (answer, first, again) == ((200, b"body"), b"", (200, b"more"))
+
+
+async def test_where_there_is_no_room_the_silent_make_some() -> None:
+    async with serving(connections=2, head_s=PATIENCE_S) as address:
+        silent = [await asyncio.open_connection(*address) for _ in range(2)]
+        async with talking(address) as talk:
+            await talk.say(HEAD + b"body")
+            answer = await talk.answer()
+        for _, writer in silent:
+            writer.transport.abort()
+
+    assert answer == (200, b"body")
+
+
+async def test_many_who_come_at_once_are_all_let_in() -> None:
+    async def ask(address: tuple[str, int]) -> tuple[int, bytes]:
+        async with talking(address) as talk:
+            await talk.say(HEAD + b"body")
+            return await talk.answer()
+
+    async with serving(newcomers=3) as address:
+        answers = await asyncio.gather(*(ask(address) for _ in range(100)))
+
+    assert answers == [(200, b"body")] * 100
 
 
 async def test_more_connections_than_there_may_be_are_told_to_come_again() -> None:
