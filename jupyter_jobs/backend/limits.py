@@ -27,6 +27,7 @@ __all__ = [
     "STALLED_S",
     "STARTS",
     "STRANGERS_BODY_LIMIT",
+    "UNREAD_LIMIT",
     "VARIABLES_DEPTH",
     "Bucket",
     "Pace",
@@ -57,6 +58,9 @@ their headers; of what is refused so many are read and forgotten, so that the se
 
 FRAME_LIMIT = 240 * 1024
 """Bytes of a message on a WebSocket; AppSync's for a subscription's payload (service quotas). Ours have 10 KB."""
+
+UNREAD_LIMIT = 4 * 1024 * 1024
+"""Bytes that may wait in a WebSocket's transport when it is pinged: pongs are sent whether or not they are read."""
 
 HEAD_S = 10.0
 """Seconds for the head of a request, and for TLS before it: whoever sends byte after byte holds a connection."""

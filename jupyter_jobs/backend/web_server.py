@@ -18,7 +18,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from jupyter_jobs.backend.connections import HttpConnection, Lobby
-from jupyter_jobs.backend.limits import FRAME_LIMIT, HEAD_S
+from jupyter_jobs.backend.limits import FRAME_LIMIT, HEAD_S, UNREAD_LIMIT
 from jupyter_jobs.backend.sinks import EXTENSION, DirectSink
 
 __all__ = ["WebServer"]
@@ -40,6 +40,11 @@ class _WebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             self.scope["extensions"][EXTENSION] = {"sink": self.sink}
+
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > UNREAD_LIMIT:
+            self.transport.abort()  # it pings and pings, and reads no answer
 
     def resume_writing(self) -> None:
         super().resume_writing()

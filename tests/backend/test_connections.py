@@ -269,3 +269,17 @@ async def test_rubbish_behind_a_request_that_is_being_answered_ends_the_answer(
         await talk.end()
 
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_whoever_pings_without_reading_is_let_go() -> None:
+    ping = b"\x89\xfd" + bytes(4) + b"x" * 125  # masked by zeros
+    async with serving() as (host, port):
+        async with connect(f"ws://{host}:{port}", proxy=None) as websocket:
+            transport = websocket.transport
+            transport.pause_reading()
+            async with asyncio.timeout(PATIENCE_S):
+                while not transport.is_closing():
+                    transport.write(1000 * ping)
+                    await asyncio.sleep(0.001)  # what was sent is on its way
+
+    assert websocket.close_code == 1006
