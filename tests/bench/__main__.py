@@ -2,6 +2,7 @@
 
     python -m tests.bench             submit, and from an update to the store
     python -m tests.bench.wire        frames, starts, reconnects, memory
+    python -m tests.bench.backend     the backend: mutations, fan-out, start, memory, pages, idleness
     python -m tests.bench.patience    what long runs cost; what a blocked loop catches up with
 
 Ratios are what to read: both sides of each ran in turn, in one process, on one machine.
