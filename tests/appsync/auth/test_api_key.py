@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import hmac
+
 import pytest
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth, ApiKeyVerifier, Attempt, Purpose
@@ -24,3 +27,21 @@ def test_any_of_several_keys_will_do() -> None:
 def test_a_key_that_is_nearly_right_is_wrong(key: str) -> None:
     with pytest.raises(Unauthorized):
         ApiKeyVerifier(["old"]).verify({"x-api-key": key}, Purpose.REQUEST, b"{}")
+
+
+@pytest.mark.parametrize("key", ["first", "second", "wrong"])
+def test_each_key_is_compared_whole_whatever_is_shown(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    compared: list[bytes] = []
+    in_constant_time = hmac.compare_digest
+
+    def compare(shown: bytes, known: bytes) -> bool:
+        compared.append(known)
+        return in_constant_time(shown, known)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    with contextlib.suppress(Unauthorized):
+        ApiKeyVerifier(["first", "second"]).verify({"x-api-key": key}, Purpose.REQUEST, b"{}")
+
+    assert compared == [b"first", b"second"]
