@@ -2,6 +2,7 @@
 
     jobs.sqlite.damaged-20261123T084525Z   the file as it was found, and its -wal and -shm under the same name
     jobs.sqlite.rescued                    what was read of it, on the way to become jobs.sqlite; there in full or not at all
+    jobs.sqlite.open                       a mark: the file is in use, and has a journal, see `database`
     jobs.sqlite.suspect                    a mark: damage was met while the file was used, so all of it is to be examined
 
 The order makes it safe to die anywhere: the rescued file is finished before the damaged one is moved, and whoever finds
@@ -128,7 +129,8 @@ def finish(path: Path, why: str = "") -> list[str]:
     with closing(sqlite3.connect(f"file:{quote(str(rescued))}?mode=ro", uri=True)) as db:
         (count,) = db.execute("SELECT count(*) FROM jobs").fetchone()
     os.replace(rescued, path)
-    _beside(path, ".suspect").unlink(missing_ok=True)
+    for mark in (".suspect", ".open"):  # what is in its place now is neither
+        _beside(path, mark).unlink(missing_ok=True)
     jobs = "no job could be read in it" if not count else f"{count:,} jobs were read in it"
     jobs = jobs if count != 1 else "1 job was read in it"
     return [

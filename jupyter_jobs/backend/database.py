@@ -16,6 +16,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any
 from jupyter_jobs.backend.damage import examine, finish, heal, mark_suspect
 from jupyter_jobs.backend.migrations import migrate
 from jupyter_jobs.backend.mounts import network_file_system
+from jupyter_jobs.backend.rescue import skip_versions
 from jupyter_jobs.backend.trouble import Unstored, explain, is_damage, unstored
 from jupyter_jobs.errors import BackendUnavailable
 
@@ -55,6 +57,8 @@ class Database:
         self.on_damage: Callable[[], object] = lambda: None
         self._db = db
         self._journal = _open_journal(path, db)
+        if self._journal is not None:
+            _mark(path).touch(mode=0o600)
         self._in_block = False
         self._failure: Unstored | None = None
         self._is_suspect = False
@@ -69,10 +73,12 @@ class Database:
 
     def close(self) -> None:
         """Close the file; twice without harm."""
-        self._db.close()
         if self._journal is not None:
             os.close(self._journal)
             self._journal = None
+            with contextlib.suppress(OSError):
+                _mark(self.path).unlink(missing_ok=True)  # before SQLite deletes the journal
+        self._db.close()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return what a statement gives.
@@ -216,11 +222,18 @@ def open_database(path: Path, *, network: str | None = None) -> Database:
     network = network or network_file_system(path.parent)
     try:
         notices = finish(path)
+        lost = _lost_journal(path)
         if (why := examine(path, alone=network is not None)) is not None:
             notices += heal(path, why)
         db = _connect(path, alone=network is not None)
         try:
             notices += migrate(db, path)
+            if lost is not None:
+                skip_versions(db, lost)
+                notices.append(
+                    f"The journal of {path} is missing: what was written last is lost. Jobs that run are adopted; what was "
+                    "submitted last and has no folder in jobs/ has to be submitted again."
+                )
             if network is not None:
                 notices.append(
                     f"The data folder {path.parent} is on a network file system ({network}): its database is kept for "
@@ -254,6 +267,21 @@ def _connect(path: Path, *, alone: bool) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _mark(path: Path) -> Path:
+    """Return the file that is there while the database is open: then it has a journal, until it is closed."""
+    return path.with_name(f"{path.name}.open")
+
+
+def _lost_journal(path: Path) -> float | None:
+    """Return for how many seconds a file was used whose journal has gone since; None if it has not."""
+    if Path(f"{path}-wal").exists() or not path.exists():
+        return None
+    try:
+        return time.time() - _mark(path).stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _try_to_write(db: sqlite3.Connection) -> None:

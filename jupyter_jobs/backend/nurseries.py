@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_jobs.backend.trouble import passes
 from jupyter_jobs.worker.nursery import FORK, READY, REAP
 
 __all__ = ["Fork", "Nurseries", "Nursery", "Unanswered"]
@@ -25,6 +26,7 @@ _READY_S = 10.0  # that one may take to import
 _ANSWER_S = 3.0  # that one may take to fork; the backend waits
 _ANSWER_LIMIT = 32  # bytes, more than any
 _AGAIN_S = 600.0  # until an interpreter with which it did not work is asked again
+_SOON_S = 10.0  # the same if it was the system that had no more to give
 
 
 class Unanswered(Exception):
@@ -128,7 +130,8 @@ class Nurseries:
             nursery = self._ready[python] = await _start(python, self._folder)
         except (OSError, EOFError) as error:
             log.info("%s forks no jobs, they are started one by one: %s", python, error)
-            self._not_before[python] = time.monotonic() + _AGAIN_S
+            again = _SOON_S if passes(error) else _AGAIN_S
+            self._not_before[python] = time.monotonic() + again
             return None
         return nursery
 

@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +21,9 @@ from typing import Any
 from jupyter_jobs.backend.database import Database
 from jupyter_jobs.backend.rescue import versions_since
 from jupyter_jobs.backend.rows import Body, stored
-from jupyter_jobs.backend.rules import Rules, end_of, in_short
+from jupyter_jobs.backend.rules import Rules, end_of, in_short, run_of
 from jupyter_jobs.backend.runs import process_of
-from jupyter_jobs.backend.tables import COLUMNS
+from jupyter_jobs.backend.tables import COLUMNS, IS_LIVE
 from jupyter_jobs.jobs.limits import EVENT_LIMIT, event_size
 from jupyter_jobs.jobs.model import JobStatus
 from jupyter_jobs.worker.outcome import read_json, read_outcome
@@ -62,6 +63,7 @@ def take_up(db: Database, jobs: Path) -> list[str]:
     except FileNotFoundError:
         return []
     names -= {row["id"] for row in db.rows("SELECT id FROM jobs")}
+    _catch_up(db, jobs)
     found = [job for name in names if (job := _read(jobs / name)) is not None]
     if not found:
         return []
@@ -73,6 +75,26 @@ def take_up(db: Database, jobs: Path) -> list[str]:
         f"{jobs_had} not in the database any more and taken up again from the folders in {jobs}; "
         "what was waiting to be started and has no folder has to be submitted again."
     ]
+
+
+def _catch_up(db: Database, jobs: Path) -> None:
+    """Give live jobs the runs that their rows have lost, or one of them would be launched a second time."""
+    behind = []
+    for row in db.rows(f"SELECT id, history FROM jobs WHERE {IS_LIVE}"):
+        work = None
+        with suppress(OSError):
+            work = read_json(jobs / row["id"] / "job.json")
+        if work is None or work.get("run", 1) <= run_of({"history": row["history"]}):
+            continue
+        told = work.get("job") or {}
+        behind.append((told.get("history"), versions_since(0.0), row["id"]))
+    if behind:
+        log.warning("%d jobs have come further than their rows say", len(behind))
+        with db.transaction():
+            db.write_all(
+                "UPDATE jobs SET history = ?, version = version + ?, status = 'QUEUED', pid = NULL WHERE id = ?",
+                behind,
+            )
 
 
 def _read(folder: Path) -> _Found | None:

@@ -18,10 +18,10 @@ from typing import Any
 
 from jupyter_jobs.backend.journal import Journal
 from jupyter_jobs.backend.migrations import migrate
-from jupyter_jobs.backend.tables import COLUMNS, PRIVATE, create_tables
+from jupyter_jobs.backend.tables import COLUMNS, IS_LIVE, PRIVATE, create_tables
 from jupyter_jobs.jobs.model import JobStatus
 
-__all__ = ["rescue", "versions_since"]
+__all__ = ["rescue", "skip_versions", "versions_since"]
 
 _PROBES = 200_000  # rows that are looked for one by one
 _BEYOND = 10_000  # of them behind the last one, where nothing says how many there are
@@ -62,6 +62,14 @@ def rescue(damaged: Path, target: Path) -> None:
 def versions_since(seconds: float) -> int:
     """Return how many versions a job may have got in so many seconds; what has fewer is taken for old by clients."""
     return 1000 + round(_A_SECOND * max(seconds, 0.0))
+
+
+def skip_versions(db: sqlite3.Connection, seconds: float) -> None:
+    """Make all live jobs newer than what anybody can have been told of them in so many seconds."""
+    db.execute(
+        f"UPDATE jobs SET version = min(version + ?, {_MOST}) WHERE {IS_LIVE}",
+        [versions_since(seconds)],
+    )
 
 
 def _rows(db: sqlite3.Connection) -> Iterator[sqlite3.Row]:

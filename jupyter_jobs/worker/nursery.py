@@ -105,7 +105,10 @@ def _become_shim(folder: Path, reports: int, start: str) -> None:
     os.setsid()
     os.chdir(folder)
     null = os.open(os.devnull, os.O_RDWR)
-    errors = os.open("shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        errors = os.open("shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    except OSError:  # a full disk: the shim says so itself
+        errors = os.open(os.devnull, os.O_WRONLY)
     for number, descriptor in enumerate((null, reports, errors)):
         os.dup2(descriptor, number)
         os.close(descriptor)

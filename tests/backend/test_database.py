@@ -299,3 +299,41 @@ def test_what_can_only_be_read_is_told_with_what_to_do(
 
     assert f"cannot open the jobs in {path}" in told
     assert "read-only" in told or "writable" in told
+
+
+def test_a_journal_that_was_there_and_is_missing_is_told(path: Path) -> None:
+    code = (
+        "import os, pathlib, signal\n"
+        "from jupyter_jobs.backend.repository import Repository\n"
+        f"repository = Repository(pathlib.Path({str(path)!r}))\n"
+        "repository.insert({'id': 'a', 'request': 'r'}, '{}')\n"
+        "repository._db.rows('PRAGMA wal_checkpoint(PASSIVE)')\n"
+        "repository.insert({'id': 'b', 'request': 'r'}, '{}')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    path.with_name("jobs.sqlite-wal").unlink()
+
+    with contextlib.closing(open_database(path)) as database:
+        (row,) = database.rows("SELECT id, version FROM jobs")
+        notices = database.notices
+
+    assert row["id"] == "a"
+    assert row["version"] > 1000  # newer than what anybody can have been told of it
+    assert "is missing" in notices[0]
+    with contextlib.closing(open_database(path)) as database:
+        assert database.notices == ()
+
+
+def test_a_process_that_was_killed_is_no_reason_to_say_anything(path: Path) -> None:
+    code = (
+        "import os, pathlib, signal\n"
+        "from jupyter_jobs.backend.database import open_database\n"
+        f"open_database(pathlib.Path({str(path)!r}))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], check=False)
+
+    with contextlib.closing(open_database(path)) as database:
+        assert database.notices == ()

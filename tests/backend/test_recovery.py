@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_jobs.backend.repository import Repository
 from jupyter_jobs.jobs.operations import CANCEL_JOB, GET_JOB, JOB_LOGS, JOB_RESULT, LIST_JOBS
-from jupyter_jobs.worker.processes import present_boot
+from jupyter_jobs.worker.processes import Process, present_boot
 from tests.backend.test_runner import ask, ended, says, submit, wait
 from tests.support.backend import RunningBackend, running_backend
 from tests.support.shim import function
@@ -189,3 +189,24 @@ def test_a_job_with_a_row_is_what_its_row_says(tmp_path: Path) -> None:
 
     assert body is not None
     assert (body["request"], notices) == ("mine", ())
+
+
+def test_a_row_that_is_behind_its_folder_gets_the_runs_that_it_has_lost(tmp_path: Path) -> None:
+    with contextlib.closing(Repository(tmp_path / "jobs.sqlite")) as repository:
+        for id_ in ("a", "b"):
+            repository.insert({"id": id_, "request": "r"}, None)
+        repository.update("a", {"status": "RUNNING"})
+        repository.set_process("a", Process(1, 2, "b"))
+    history = json.dumps([{"error": "E: first"}])
+    folder(tmp_path, job={**WORK, "run": 2, "payload": {}, "job": {"history": history}})
+    folder(tmp_path, "b", job={**WORK, "id": "b", "run": 1, "payload": {}})
+
+    with contextlib.closing(Repository(tmp_path / "jobs.sqlite")) as repository:
+        behind, level = (repository.get(id_) for id_ in ("a", "b"))
+        process = repository.process("a")
+
+    assert behind is not None
+    assert level is not None
+    assert (behind["status"], behind["history"], process) == ("QUEUED", history, None)
+    assert behind["version"] > 1000
+    assert (level["version"], level["history"]) == (1, None)

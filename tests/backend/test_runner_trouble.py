@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jupyter_jobs.jobs.operations import GET_JOB, JOB_LOGS, SUBMIT_JOB
+from jupyter_jobs.jobs.operations import GET_JOB, JOB_LOGS, JOB_PAYLOAD, SUBMIT_JOB
 from jupyter_jobs.worker.job import current_job
 from tests.backend.test_runner import ask, ended, says, submit, tree_of, wait
 from tests.support.backend import PATIENCE_S, RunningBackend, running_backend
@@ -175,6 +175,39 @@ def test_a_submit_while_another_program_holds_the_file_is_refused_and_nothing_is
     assert "another program holds" in str(error["message"])
     assert absent is None
     assert (during["status"], job["status"]) == ("RUNNING", "FAILED")
+
+
+def test_a_file_that_is_damaged_while_it_is_served_is_healed_by_the_next_start(
+    tmp_path: Path,
+) -> None:
+    gate = tmp_path / "gate"
+    line = f"echo ready; until test -e {gate}; do sleep 0.02; done"
+    with scripted_backend(tmp_path / "backend", SLOTS.format(slots=1)) as first:
+        runs = submit(first, "COMMAND", {"shell": line})
+        wait(first, runs, says("ready"))
+        for number in range(40):  # more than SQLite keeps in memory
+            submit(
+                first, "COMMAND", {"shell": "true", "env": {"N": "x" * 100_000}}, id=f"j{number}"
+            )
+        path = first.data_dir / "jobs.sqlite"
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(FULL)")
+        with path.open("r+b") as file:
+            file.seek(path.stat().st_size // 2)
+            file.write(os.urandom(path.stat().st_size // 2))
+        with contextlib.suppress(OSError):  # it ends, perhaps before it has answered
+            for number in range(40):
+                first.execute(JOB_PAYLOAD, {"id": f"j{number}"})
+        first.process.wait(PATIENCE_S)
+        with running_backend(first.data_dir) as second:
+            notices = second.stats()["notices"]
+            gate.touch()
+            job = ended(second, runs)
+            left = second.stats()["jobs"]
+
+    assert any("was damaged" in notice for notice in notices)
+    assert job["status"] == "SUCCEEDED"
+    assert sum(left.values()) > 10
 
 
 def can_mount() -> bool:
