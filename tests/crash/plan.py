@@ -10,7 +10,7 @@ from tests.crash.work import Ending, Errand
 
 __all__ = ["KILLS", "Kill", "Plan", "Step", "plan", "random_errand"]
 
-ERRANDS = 28
+ERRANDS = 24
 LOAD_S = 2.5  # over which the steps are spread
 MAP = 6  # errands of one document
 CHILDREN = ("sleep", "fork", "daemon")
@@ -126,7 +126,7 @@ def random_errand(random: Random, number: int, *, alone: bool = False) -> Errand
         alone: Whether it waits for no other.
     """
     blocks, lines, pause = random.choices(
-        [(1, 1, 0.0), (4, 3, 0.03), (8, 2, 0.15), (5, 2000, 0.02), (10, 1, 0.3)],
+        [(1, 1, 0.0), (4, 3, 0.03), (6, 2, 0.12), (5, 2000, 0.02), (6, 1, 0.3)],
         weights=[6, 6, 4, 2, 1],
     )[0]
     ending = random.choices(

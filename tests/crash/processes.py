@@ -45,7 +45,7 @@ class Table:
         backends: Those that serve.
         nurseries: Those that fork shims.
         shims: Job -> its shim.
-        works: Job -> the children of its shim.
+        works: Job -> the child of its shim.
         jobs: All that are neither backend nor nursery.
     """
 
@@ -67,9 +67,11 @@ class Table:
             and p.folder == data_dir
             and p.pid not in serving
         ]
-        self.works = {
-            job: [p for p in self.all if p.parent == shim.pid] for job, shim in self.shims.items()
-        }
+        youngest_first = sorted(
+            self.all, key=lambda p: -p.pid
+        )  # orphans that the shim has taken in
+        jobs = {shim.pid: job for job, shim in self.shims.items()}
+        self.works = {jobs[p.parent]: p for p in youngest_first if p.parent in jobs}
         others = serving | {p.pid for p in self.nurseries}
         self.jobs = [p for p in self.all if p.pid not in others]
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from unittest import mock
 
 import psutil
@@ -30,7 +31,12 @@ from tests.crash.work import FACTS, Ending, Errand, Fact, read_facts
 from tests.support.backend import PATIENCE_S
 from tests.support.own_folders import kill_jobs, own_folders
 
+Found = TypeVar("Found", list[Process], dict[str, Process])
+
 __all__ = ["World", "new_world"]
+
+VICTIM_S = 1.5
+"""How long it is waited for somebody to kill: after a backend was, there is nobody for a while."""
 
 _LOOK_S = 0.005
 _DRAFTS = ("*.part", ".*")
@@ -93,40 +99,38 @@ class World:
             freeze(backend, seconds)
 
     def kill_nursery(self) -> None:
-        for nursery in self.table().nurseries[:1]:
+        """Kill a nursery, once there is one."""
+        for nursery in self._once(lambda table: table.nurseries)[:1]:
             self.count("nursery", f"SIGKILL to the nursery {nursery.pid}")
             send(nursery, signal.SIGKILL)
 
     def kill_shim(self, choose: Callable[[list[str]], str]) -> None:
-        """Kill the shim of one of the jobs that run."""
-        shims = self.table().shims
-        if shims:
+        """Kill the shim of one of the jobs that run, once one does."""
+        if shims := self._once(lambda table: table.shims):
             job = choose(sorted(shims))
-            lines = self.log(job)
-            self.fates[job].seen = len(lines)
+            self.fates[job].seen = len(self.log(job))
             self.fates[job].killed.add("shim")
             if send(shims[job], signal.SIGKILL):
                 self.count("shim", f"SIGKILL to the shim {shims[job].pid} of {self.name(job)}")
 
     def kill_work(self, choose: Callable[[list[str]], str]) -> None:
-        """Kill the work of one of the jobs that run."""
-        if (found := self._work(choose)) is not None:
-            job, work = found
+        """Kill the work of one of the jobs that run, once one does."""
+        if works := self._once(lambda table: table.works):
+            job = choose(sorted(works))
             self.fates[job].killed.add("work")
-            if send(work, signal.SIGKILL):
-                self.count("work", f"SIGKILL to the work {work.pid} of {self.name(job)}")
+            if send(works[job], signal.SIGKILL):
+                self.count("work", f"SIGKILL to the work {works[job].pid} of {self.name(job)}")
 
     def freeze_work(self, choose: Callable[[list[str]], str], seconds: float) -> None:
         """Let the work of a job stand still; blocks for as long."""
-        if (found := self._work(choose)) is not None:
-            job, work = found
-            self.count("frozen", f"the work {work.pid} of {self.name(job)} stands still for a bit")
-            freeze(work, seconds)
+        if works := self._once(lambda table: table.works):
+            job = choose(sorted(works))
+            self.count("frozen", f"the work of {self.name(job)} stands still for {seconds:g} s")
+            freeze(works[job], seconds)
 
     def freeze_shim(self, choose: Callable[[list[str]], str], seconds: float) -> None:
         """Let the shim of a job stand still; blocks for as long."""
-        shims = self.table().shims
-        if shims:
+        if shims := self._once(lambda table: table.shims):
             job = choose(sorted(shims))
             self.count("frozen", f"the shim of {self.name(job)} stands still for {seconds:g} s")
             freeze(shims[job], seconds)
@@ -256,12 +260,12 @@ class World:
             if found != "ok":
                 yield f"the database is damaged: {found}"
 
-    def _work(self, choose: Callable[[list[str]], str]) -> tuple[str, Process] | None:
-        works = {job: found for job, found in self.table().works.items() if found}
-        if not works:
-            return None
-        job = choose(sorted(works))
-        return job, works[job][0]
+    def _once(self, find: Callable[[Table], Found]) -> Found:
+        """Return what is found as soon as anything is, or nothing if nothing comes. Blocks."""
+        deadline = time.monotonic() + VICTIM_S
+        while not (found := find(self.table())) and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+        return found
 
     def count(self, kind: str, sentence: str) -> None:
         self.kills[kind] = self.kills.get(kind, 0) + 1

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from functools import cache, partial
-from typing import Any
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
 
-from graphql import GraphQLError, OperationDefinitionNode, get_operation_ast
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
+from graphql.language import lexer, parser, source
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from jupyter_jobs.appsync import messages
 from jupyter_jobs.appsync.messages import Start
-from jupyter_jobs.appsync.protocol import ServerConnection
+from jupyter_jobs.appsync.protocol import ServerConnection, server
+from jupyter_jobs.backend import documents as documents_
+from jupyter_jobs.backend import executors, flat, inputs, shape
 from jupyter_jobs.backend.documents import Documents
 from jupyter_jobs.backend.executors import Submission
 from jupyter_jobs.backend.flat import flatten, fragments_of
@@ -26,15 +33,24 @@ from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.resolvers import build
 from tests.fuzz.documents import documents, json_values
 
-__all__ = ["TARGETS", "hold", "run"]
+__all__ = ["MODULES", "TARGETS", "hold", "run"]
 
+MODULES = (documents_, executors, flat, inputs, messages, server, shape, source, lexer, parser)
+"""What atheris watches, to find inputs that come further."""
+
+KEPT = 300  # inputs that atheris starts from
 ATHERIS_S = 60
 """Seconds for each target, where atheris is installed."""
 
 
 @cache
+def _schema() -> GraphQLSchema:
+    return build()
+
+
+@cache
 def _documents() -> Documents:
-    return Documents(build())
+    return Documents(_schema())
 
 
 def _read_document(data: bytes) -> None:
@@ -42,14 +58,9 @@ def _read_document(data: bytes) -> None:
     with contextlib.suppress(GraphQLError):
         document, invalid = _documents().read(data.decode(errors="replace"))
         operation = get_operation_ast(document)
-        root = build_once().query_type
+        root = _schema().query_type
         if not invalid and isinstance(operation, OperationDefinitionNode) and root is not None:
             flatten(root, operation.selection_set, fragments_of(document))
-
-
-@cache
-def build_once() -> Any:
-    return build()
 
 
 def _receive(data: bytes) -> None:
@@ -111,21 +122,28 @@ def run(examples: int, number: int, say: Callable[[str], object]) -> bool:
     """Try all targets; whether nothing was raised."""
     well = True
     for name in TARGETS:
-        try:
-            hold(name, examples, number)
-            say(f"pure: {name}: {examples} examples")
-        except Exception as error:
-            well = False
-            say(f"pure: {name}: WRONG: {type(error).__name__}: {error}")
-            for note in getattr(error, "__notes__", ()):
-                say(note)
-        if importlib.util.find_spec("atheris") is not None:
-            well = _by_atheris(name, say) and well
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                hold(name, examples, number, Path(folder))
+                say(f"pure: {name}: {examples} examples")
+            except Exception as error:  # also the group that Hypothesis makes of several
+                well = False
+                say(f"pure: {name}: WRONG\n{''.join(traceback.format_exception(error))}")
+            if importlib.util.find_spec("atheris") is not None:
+                well = _by_atheris(name, Path(folder), say) and well
     return well
 
 
-def hold(name: str, examples: int, number: int = 1) -> None:
-    """Give a target so many inputs; equal ones for equal numbers."""
+def hold(name: str, examples: int, number: int = 1, keep: Path | None = None) -> None:
+    """Give a target so many inputs; equal ones for equal numbers.
+
+    Args:
+        name: Of the target.
+        examples: How many.
+        number: Chooses them.
+        keep: A folder for some of them, from which atheris starts.
+    """
+    kept = itertools.count()
 
     @seed(number)
     @settings(
@@ -137,24 +155,24 @@ def hold(name: str, examples: int, number: int = 1) -> None:
     )
     @given(st.one_of(_SEEDS[name], _SEEDS[name], st.binary(max_size=400)))
     def one(data: bytes) -> None:
+        if keep is not None and (place := next(kept)) < KEPT:
+            (keep / str(place)).write_bytes(data)
         TARGETS[name](data)
 
     one()
 
 
-def _by_atheris(name: str, say: Callable[[str], object]) -> bool:
+def _by_atheris(name: str, inputs: Path, say: Callable[[str], object]) -> bool:
     """Let atheris look for inputs by what they reach in the code, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.pure", name, f"-max_total_time={ATHERIS_S}"],
+        [sys.executable, "-m", "tests.fuzz.pure", name, f"-max_total_time={ATHERIS_S}", inputs],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ},
     )
     lines = (done.stdout + done.stderr).splitlines()
-    say(
-        f"pure: {name}, by atheris: {next((line for line in reversed(lines) if 'runs in' in line), lines[-1:])}"
-    )
+    last = next((line for line in reversed(lines) if line.startswith("Done ")), "not done")
+    say(f"pure: {name}, by atheris: {last}")
     if done.returncode != 0:
         say("\n".join(lines[-40:]))
     return done.returncode == 0
@@ -165,13 +183,19 @@ def _main() -> None:
     import atheris  # type: ignore[import-not-found]  # only where somebody has installed it
 
     name = sys.argv.pop(1)
-    atheris.instrument_all()
-    atheris.Setup(sys.argv, partial(_guarded, name))
+    for module in MODULES:
+        for function in _functions_of(module):
+            atheris.instrument_func(function)
+    atheris.Setup(sys.argv, TARGETS[name])
     atheris.Fuzz()
 
 
-def _guarded(name: str, data: bytes) -> None:
-    TARGETS[name](data)
+def _functions_of(module: ModuleType) -> Iterator[FunctionType]:
+    """Yield the functions and methods that are written in a module."""
+    for value in vars(module).values():
+        for each in vars(value).values() if isinstance(value, type) else [value]:
+            if isinstance(each, FunctionType) and each.__module__ == module.__name__:
+                yield each
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import pytest
 
 from tests.fuzz.backend import Fuzzed, fuzzed_backend
 from tests.fuzz.profiles import PROFILES, fuzz
+from tests.fuzz.pure import TARGETS, hold
+from tests.fuzz.stalls import stall
 from tests.support.backend import PATIENCE_S
 
 EXAMPLES = 150
@@ -27,3 +29,14 @@ def test_whatever_is_sent_the_backend_answers_others_and_says_what_failed(
     fuzz(fuzzed, name, EXAMPLES)
 
     assert sum(fuzzed.outcomes.values()) >= EXAMPLES
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_only_reads_refuses_as_it_says(name: str) -> None:
+    hold(name, EXAMPLES)
+
+
+def test_a_client_that_never_finishes_its_head_is_parted_with(fuzzed: Fuzzed) -> None:
+    stall(fuzzed, ["nothing", "half a head", "a head for ever", "half an upgrade"])
+
+    assert {told for told in fuzzed.outcomes if told.endswith("kept")} == set()
