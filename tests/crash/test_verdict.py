@@ -70,6 +70,7 @@ def test_a_loss_passes_when_the_shim_was_killed() -> None:
         (told(after=("other",)), "never came to a good end"),
         (replace(told(after=("other",)), ends={"other": AT + 2}), "before the job other ended"),
         (replace(TRUE, facts=[*FACTS, *AGAIN]), "began 2 times"),
+        (replace(TRUE, facts=[*FACTS, *AGAIN]), "good end 2 times"),
         (replace(TRUE, facts=RAISED), "it succeeded, and"),
         (replace(TRUE, log=LOG[:1]), "printed 2 lines, and the log has 1"),
         (replace(TRUE, log=[LOG[0], (2, LOG[0][1])]), "hole or a double"),

@@ -125,7 +125,7 @@ def _ended_as_told(case: Case) -> Iterator[str]:
     job, errand, fate, runs = case.job, case.errand, case.fate, case.runs
     well = [n for n, run in enumerate(runs, start=1) if run.ending == Ending.OK]
     if job.status is JobStatus.SUCCEEDED:
-        if well != [len(runs)]:
+        if well[-1:] != [len(runs)]:
             yield f"it succeeded, and of its {len(runs)} runs these came to their end: {well}"
         expected = 0 if errand.kind == "command" else f"run {len(runs)}"
         if job.result != expected:
@@ -134,7 +134,8 @@ def _ended_as_told(case: Case) -> Iterator[str]:
             yield f"{len(job.history)} runs failed, and {errand.bad_runs} were to"
     elif well and fate.is_own and errand.timeout is None:
         yield f"it is {job.status}, and its work came to a good end"
-    if len(well) > 1:
+    # Between its last word and its exit it may be killed, or run out of time, and then it is run again.
+    if len(well) > 1 and fate.is_own and errand.timeout is None:
         yield f"its work came to a good end {len(well)} times, in the runs {well}"
 
 
