@@ -43,7 +43,7 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="name or address by which clients reach it; the first is told them; may be repeated",
+        help="name or address by which clients reach it, the first is that of its URL; may be repeated",
     )
     limits = parser.add_argument_group(
         "limits", "What clients are told and allowed; AppSync's own by default."
