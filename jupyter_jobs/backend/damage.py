@@ -34,7 +34,7 @@ _JOURNAL_LIMIT = (
     16 * 1024 * 1024
 )  # bytes that are summed up at a start; SQLite keeps it to a quarter of that
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock
-_JOURNAL = ("-wal", "-shm")
+_JOURNAL = ("-wal", "-shm", "-journal")
 _DRAFTS = "rescue-"
 
 
@@ -61,8 +61,9 @@ def examine(path: Path, *, alone: bool = False) -> str | None:
     ):
         return "its journal is damaged"
     until = time.monotonic() + (float("inf") if _beside(path, ".suspect").exists() else _LOOK_S)
-    # Opened for reading, the file and its journal stay as they are; not if nobody else may share them.
-    mode = "rw" if alone else "ro"
+    # Opened for reading, the file and its journal stay as they are. It cannot be where nobody else may share them, nor
+    # where whoever made the file has died before it had its present kind of journal: then it is to be rolled back.
+    mode = "rw" if alone or _beside(path, "-journal").exists() else "ro"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True)) as db:
             if alone:

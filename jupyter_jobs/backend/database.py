@@ -34,7 +34,7 @@ __all__ = ["Database", "open_database"]
 log = logging.getLogger("jupyter_jobs.backend")
 
 _OPEN_PATIENCE_S = 5.0  # with another program that holds the file
-_PATIENCE_MS = 100  # the same while others wait for the event loop
+_PATIENCE_MS = 50  # the same while others wait for the event loop; none after the first time, until it is let go
 
 
 class Database:
@@ -62,6 +62,7 @@ class Database:
         self._in_block = False
         self._failure: Unstored | None = None
         self._is_suspect = False
+        self._is_held = False  # by another program
         self._lasting = False
         self._committed = self._flushed = 0  # commits that are to last
         self._flushing = asyncio.Lock()
@@ -168,6 +169,7 @@ class Database:
         return None if self._flushed >= self._committed else self._flush(self._committed)
 
     def _count(self) -> None:
+        self._set_held(False)
         if self._lasting and self._journal is not None:  # without one, SQLite has flushed it
             self._committed += 1
         self._lasting = False
@@ -199,7 +201,14 @@ class Database:
             self._failure = failure
             if is_damage(error):
                 self._found_damaged(error)
+            self._set_held(getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY)
             raise failure from error
+
+    def _set_held(self, is_held: bool) -> None:
+        """Wait for another program once, not at each of a thousand reports while it holds the file."""
+        if is_held is not self._is_held:
+            self._is_held = is_held
+            self._db.execute(f"PRAGMA busy_timeout={0 if is_held else _PATIENCE_MS}")
 
     def _found_damaged(self, error: sqlite3.Error) -> None:
         if not self._is_suspect:

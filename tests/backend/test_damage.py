@@ -7,6 +7,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -255,3 +257,22 @@ def test_a_suspect_file_is_examined_to_its_end_and_cleared(
 
 def test_nothing_is_finished_where_nothing_was_begun(tmp_path: Path) -> None:
     assert finish(tmp_path / "jobs.sqlite") == []
+
+
+def test_a_file_whose_maker_died_at_once_is_rolled_back_and_well(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    code = (
+        "import os, signal, sqlite3\n"
+        f"db = sqlite3.connect({str(path)!r}, isolation_level=None)\n"
+        "db.execute('PRAGMA cache_size=1')\n"
+        "db.execute('CREATE TABLE t (x)')\n"
+        "db.execute('BEGIN')\n"
+        "db.execute('INSERT INTO t VALUES (zeroblob(100000))')\n"
+        "db.execute('INSERT INTO t SELECT x FROM t')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    left = path.with_name("jobs.sqlite-journal").exists()
+
+    assert left
+    assert examine(path) is None

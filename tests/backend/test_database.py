@@ -114,6 +114,24 @@ def test_a_file_that_another_program_holds_takes_nothing(database: Database, pat
     assert ids(database) == ["a"]
 
 
+def test_another_program_is_waited_for_once_and_again_when_it_has_let_go(
+    database: Database, path: Path
+) -> None:
+    def patience() -> int:
+        return int(database.rows("PRAGMA busy_timeout")[0][0])
+
+    seen = [patience()]
+    with held(path):
+        for _ in range(3):
+            with pytest.raises(Unstored):
+                database.write(INSERT, ["a", None])
+            seen.append(patience())
+    database.write(INSERT, ["a", None])
+    seen.append(patience())
+
+    assert seen == [50, 0, 0, 0, 50]
+
+
 def test_what_is_wrong_with_a_statement_is_not_told_as_trouble(database: Database) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         database.rows("SELECT * FROM missing")

@@ -51,7 +51,10 @@ def no_room(api: BareApi) -> Iterator[None]:
     database.rows("PRAGMA max_page_count=1000000")
 
 
-async def test_of_several_submits_on_a_full_disk_none_is_accepted(api: BareApi) -> None:
+async def test_of_submits_that_are_written_together_a_full_disk_accepts_none(
+    api: BareApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_jobs.backend.serial._SLICE_S", 60.0)
     small, large = "1", json.dumps("x" * 50_000)
     with no_room(api):
         answer = await api.api.execute(*several(small, large, small))
