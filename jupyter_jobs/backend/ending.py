@@ -156,14 +156,16 @@ class Ending:
 
     async def _cancel_all(self, reason: str) -> None:
         error = json.dumps({"message": reason})
-        for body in self._repository.live():
-            id_, status = body["id"], body["status"]
-            if status == "QUEUED":
-                await self._update({"id": id_, "status": "CANCELLED", "error": error})
-            elif status == "RUNNING" and await self._update(
-                {"id": id_, "status": "CANCELLING", "error": error}
-            ):
-                self._runner.kill(id_)
+        for id_ in [body["id"] for body in self._repository.live()]:
+            if (body := self._repository.get(id_)) is None:
+                continue
+            # Of that very version: one that has just begun to run must be killed, too.
+            told = {"id": id_, "expectedVersion": body["version"], "error": error}
+            if body["status"] == "QUEUED":
+                await self._update({**told, "status": "CANCELLED"})
+            elif body["status"] == "RUNNING":
+                if await self._update({**told, "status": "CANCELLING"}):
+                    self._runner.kill(id_)
             await asyncio.sleep(0)  # others want the loop, too
 
 

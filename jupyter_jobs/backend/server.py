@@ -215,6 +215,7 @@ async def _serve(
     )
 
     def ready() -> None:
+        gate.touch()  # nobody could come before
         told = announce(folder, own_key.present, listeners[0], notices)
         line = {"event": "ready", "http": told.http, "realtime": told.realtime, "pid": told.pid}
         if face is not None:

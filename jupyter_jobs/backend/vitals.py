@@ -212,7 +212,7 @@ def operation_of(query: str, known: frozenset[str]) -> str:
 
     It is not parsed for that: this is asked of every request, and what is no query at all is asked, too.
     """
-    found = _FIELD.search(query[:_BEGINNING])
+    found = _FIELD.search(query, 0, _BEGINNING)
     return found[1] if found is not None and found[1] in known else _OTHER
 
 

@@ -124,6 +124,15 @@ class _Drain(_Stop):
         self._ask_at = 0.0
         self._asked = 0
 
+    def run(self) -> int:
+        """As `_Stop.run`; whoever interrupts it is told that the backend goes on with it."""
+        try:
+            return super().run()
+        except KeyboardInterrupt:
+            if self._told:
+                complain("the backend goes on with that: it takes no new jobs, and ends by itself")
+            raise
+
     def begin(self) -> None:
         if self._args.cancel and (live := self._ask("GET", "/stats").get("live", 0)):
             confirm(f"cancel {_count(live)} and end the backend", is_sure=self._args.yes)

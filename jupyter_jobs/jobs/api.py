@@ -27,6 +27,7 @@ __all__ = ["JobApi"]
 
 T = TypeVar("T")
 
+_REVIVALS = 3  # of a server for one call: it may have just been about to end
 _SUBMITTING = ("submitJob", "retryJob")
 
 Told = Mapping[str, Any] | RequestRefused
@@ -119,23 +120,25 @@ class JobApi:
 
     async def _execute(self, call: Call[Any]) -> Mapping[str, Any]:
         document, variables, again = self._asked(call)
-        try:
-            return await self.wire.execute(document, variables, idempotent=again)
-        except ConnectionLost:
-            if self._revive is None or not again:
-                raise
-            await asyncio.to_thread(self._revive)
-            return await self.wire.execute(document, variables, idempotent=again)
+        for _ in range(_REVIVALS):
+            try:
+                return await self.wire.execute(document, variables, idempotent=again)
+            except ConnectionLost:
+                if self._revive is None or not again:
+                    raise
+                await asyncio.to_thread(self._revive)
+        return await self.wire.execute(document, variables, idempotent=again)
 
     def _execute_sync(self, call: Call[Any]) -> Mapping[str, Any]:
         document, variables, again = self._asked(call)
-        try:
-            return self.wire.execute_sync(document, variables, idempotent=again)
-        except ConnectionLost:
-            if self._revive is None or not again:
-                raise
-            self._revive()
-            return self.wire.execute_sync(document, variables, idempotent=again)
+        for _ in range(_REVIVALS):
+            try:
+                return self.wire.execute_sync(document, variables, idempotent=again)
+            except ConnectionLost:
+                if self._revive is None or not again:
+                    raise
+                self._revive()
+        return self.wire.execute_sync(document, variables, idempotent=again)
 
     def _asked(self, call: Call[Any]) -> tuple[str, Mapping[str, Any], bool]:
         """Return document, variables, and whether it may be repeated."""

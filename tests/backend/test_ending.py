@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_jobs.backend.ending import Ending, is_culled
@@ -194,6 +195,22 @@ def test_a_drain_becomes_a_cancellation_when_that_is_asked_for(own_backend: Runn
     assert own_backend.process.wait(PATIENCE_S) == 0
 
 
+def test_of_jobs_that_begin_as_all_are_cancelled_none_is_left(
+    own_backend: RunningBackend, tmp_path: Path
+) -> None:
+    (tmp_path / "mark").touch()
+    for number in range(12):
+        submit(own_backend, f"job-{number}", f"tail -f {tmp_path}/mark")
+
+    stop(own_backend, {"jobs": "cancel"})
+
+    assert own_backend.process.wait(PATIENCE_S) == 0
+    lines = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
+    assert [line for line in lines if f"{tmp_path}/mark" in line] == []
+    with running_backend(own_backend.data_dir) as second:
+        assert second.stats()["jobs"] == {"CANCELLED": 12}
+
+
 def test_a_retry_that_was_promised_is_still_made_while_it_drains(
     own_backend: RunningBackend, tmp_path: Path
 ) -> None:
@@ -213,14 +230,14 @@ def test_a_retry_that_was_promised_is_still_made_while_it_drains(
 def test_whoever_submits_as_it_ends_for_idleness_is_served_by_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(starting, "IDLE_EXIT", 0.25)
+    monkeypatch.setattr(starting, "IDLE_EXIT", 1.0)
     work = {"request": "x", "kind": "COMMAND", "payload": '{"shell": "true"}'}
     pids = set()
     with opened_at(find_target()) as api:
         for number in range(10):
             api.run_sync(calls.submit({**work, "id": f"job-{number}"}))
             pids.add(ensure_backend().pid)
-            time.sleep(0.25 + 0.03 * number)  # the next comes before, while and after it ends
+            time.sleep(0.85 + 0.06 * number)  # the next comes before, while and after it ends
         for number in range(10):
             call = calls.get(f"job-{number}")
             until(lambda: (api.run_sync(call) or {})["status"] == "SUCCEEDED")  # noqa: B023  called here
@@ -232,10 +249,10 @@ def test_whoever_submits_as_it_ends_for_idleness_is_served_by_the_next(
 def test_those_who_come_all_at_once_as_it_ends_share_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(starting, "IDLE_EXIT", 0.2)
-    for number in range(6):
+    monkeypatch.setattr(starting, "IDLE_EXIT", 1.0)
+    for number in range(3):
         ensure_backend()
-        time.sleep(0.2 + 0.05 * number)  # they come before, while and after it ends
+        time.sleep(0.9 + 0.15 * number)  # they come before, while and after it ends
         with ThreadPoolExecutor(8) as pool:
             found = set(pool.map(lambda _: ensure_backend().pid, range(8)))
 

@@ -232,3 +232,22 @@ def test_drain_and_cancel_are_not_said_together(capsys: Capture) -> None:
         main(["stop", "--drain", "--cancel"])
 
     assert raised.value.code == 2
+
+
+def test_whoever_interrupts_a_drain_is_told_that_it_goes_on(
+    own_backend: RunningBackend, shell: Shell
+) -> None:
+    submit(own_backend, "long", "sleep 60")
+    until(lambda: runs(own_backend))
+
+    with shell.started("stop", "--drain") as stopping:
+        assert stopping.stdout is not None
+        stopping.stdout.readline()
+        stopping.send_signal(signal.SIGINT)
+        _, err = stopping.communicate(timeout=PATIENCE_S)
+
+    assert stopping.returncode == 130
+    assert err == (
+        "jupyter-jobs: the backend goes on with that: it takes no new jobs, and ends by itself\n"
+    )
+    assert own_backend.stats()["draining"] is True
