@@ -13,7 +13,7 @@ import pytest
 from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.jobs.client import JobClient
-from jupyter_jobs.jobs.operations import JOB_FIELDS, ON_JOB_UPDATE
+from jupyter_jobs.jobs.operations import ON_JOB_UPDATE, many
 from jupyter_jobs.jobs.target import Target
 from tests.support.backend import RunningBackend
 from tests.support.crowd import crowd
@@ -24,6 +24,7 @@ KERNELS = 50
 GROUPS = 25
 JOBS = 40  # of each group
 UPDATES = 3  # of each job
+A_REQUEST = 250  # of them
 
 
 @pytest.fixture
@@ -112,25 +113,21 @@ def versions_of(bodies: dict[str, dict[str, object]]) -> dict[str, object]:
 
 def work(backend: RunningBackend, groups: list[str]) -> None:
     """Submit jobs to each group and report on all of them, in turn."""
-    for group in groups:
-        submitted = " ".join(
-            f'j{n}: submitJob(input: {{id: "{group}-{n}", request: "work", group: "{group}"}}) '
-            "{ ...JobFields }"
-            for n in range(JOBS)
-        )
-        execute(backend, submitted)
+    jobs = [(f"{group}-{number}", group) for number in range(JOBS) for group in groups]
+    asked = [{"id": id_, "request": "work", "group": group} for id_, group in jobs]
+    execute(backend, "submitJob", "input: SubmitJobInput!", asked)
     for update in range(1, UPDATES + 1):
-        for group in groups:
-            told = f"status: RUNNING, progress: {update / (UPDATES + 1)}"
-            execute(
-                backend,
-                " ".join(
-                    f'j{n}: updateJob(input: {{id: "{group}-{n}", {told}}}) {{ ...JobFields }}'
-                    for n in range(JOBS)
-                ),
-            )
+        told = {"status": "RUNNING", "progress": update / (UPDATES + 1)}
+        execute(
+            backend, "updateJob", "input: UpdateJobInput!", [{"id": id_, **told} for id_, _ in jobs]
+        )
 
 
-def execute(backend: RunningBackend, fields: str) -> None:
-    answer = backend.execute(f"mutation {{ {fields} }} {JOB_FIELDS}")
-    assert "errors" not in answer, answer
+def execute(
+    backend: RunningBackend, field: str, argument: str, inputs: list[dict[str, object]]
+) -> None:
+    for first in range(0, len(inputs), A_REQUEST):
+        variables = {f"j{n}": each for n, each in enumerate(inputs[first : first + A_REQUEST])}
+        document = many("mutation Work", field, argument, list(variables))
+        answer = backend.execute(document, variables)
+        assert "errors" not in answer, answer
