@@ -30,20 +30,19 @@ def test_what_the_embedded_backend_refuses_is_an_error_about_a_job() -> None:
     assert isinstance(pruned, ResultUnavailable)
 
 
-<<<<<<< ours
 @pytest.mark.parametrize("kind", ["StorageFull", "StorageUnavailable"])
 def test_a_backend_whose_disk_takes_nothing_is_not_available(kind: str) -> None:
     error = job_error(refused("Nothing was written: the disk is full.", kind), None, OWN)
 
     assert isinstance(error, BackendUnavailable)
     assert str(error) == "Nothing was written: the disk is full."
-=======
+
+
 def test_a_backend_that_is_about_to_end_is_no_fault_of_the_job() -> None:
     found = job_error(refused("It takes no new jobs.", "Draining"), None, OWN)
 
     assert isinstance(found, Draining)
     assert (str(found), found.code) == ("It takes no new jobs.", "SUBMISSION_FAILED")
->>>>>>> theirs
 
 
 @pytest.mark.parametrize("info", [{"known": ["Process data"]}, None])
