@@ -46,9 +46,11 @@ class Mutations:
         body = self._known(id)
         if not info.context.owner:
             check_job(body, "cancel")
-        if body["status"] == "QUEUED":
+        # One that has a process already and is not said to run yet must stay live until that process is gone: else
+        # nobody would end it if this backend were killed now.
+        if body["status"] == "QUEUED" and id not in self._runner.processes:
             return self._repository.update(id, {"status": "CANCELLED"})
-        if body["status"] == "RUNNING":
+        if body["status"] in ("QUEUED", "RUNNING"):
             body = self._repository.update(id, {"status": "CANCELLING"})
             self._runner.kill(id)
         return body

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_jobs.backend.runner import Runner
 from jupyter_jobs.jobs.limits import EVENT_LIMIT
 from jupyter_jobs.jobs.operations import (
     CANCEL_JOB,
@@ -102,6 +103,20 @@ async def test_a_queued_job_is_cancelled_at_once_and_an_ended_one_stays(backend:
 
     assert first["status"] == "CANCELLED"
     assert again == first
+
+
+async def test_a_job_that_is_just_started_is_cancelling_until_its_process_is_gone(
+    backend: BareApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(Runner, "processes", property(lambda runner: {"a": 7}))
+    monkeypatch.setattr(Runner, "kill", lambda runner, id_: ended.append(id_))
+    await backend.submit(id="a")
+
+    asked = await backend.ask(CANCEL_JOB, id="a")
+
+    assert asked["status"] == "CANCELLING"
+    assert ended == ["a"]
 
 
 async def test_a_running_job_elsewhere_is_cancelling_until_its_worker_says_otherwise(
