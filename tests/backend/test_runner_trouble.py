@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from jupyter_jobs.jobs.embedded import process_started_at
 from jupyter_jobs.jobs.operations import GET_JOB, JOB_LOGS, JOB_PAYLOAD, SUBMIT_JOB
 from jupyter_jobs.worker.job import current_job
 from tests.backend.test_runner import ask, ended, says, submit, tree_of, wait
@@ -175,6 +176,36 @@ def test_a_submit_while_another_program_holds_the_file_is_refused_and_nothing_is
     assert "another program holds" in str(error["message"])
     assert absent is None
     assert (during["status"], job["status"]) == ("RUNNING", "FAILED")
+
+
+def test_what_ran_when_the_machine_was_restarted_is_lost_with_that_reason(tmp_path: Path) -> None:
+    with running_backend(tmp_path / "backend") as first:
+        runs = submit(first, "COMMAND", {"shell": "echo ready; sleep 600"})
+        wait(first, runs, says("ready"))
+        shim, tree = tree_of(first, runs)
+        first.process.kill()
+        first.process.wait()
+        for process in (shim, *tree):
+            process.kill()
+        psutil.wait_procs([shim, *tree], PATIENCE_S)
+        # What a restart makes of it: number and time may be those of another process by now.
+        stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        started = process_started_at(stranger.pid)
+        with contextlib.closing(sqlite3.connect(first.data_dir / "jobs.sqlite")) as db, db:
+            boot = f"an-earlier-boot {os.uname().nodename}"
+            db.execute(
+                "UPDATE jobs SET pid = ?, processStarted = ?, boot = ?",
+                [stranger.pid, started, boot],
+            )
+        with running_backend(first.data_dir) as second:
+            job = ended(second, runs)
+        spared = stranger.poll() is None
+        stranger.kill()
+        stranger.wait()
+
+    assert job["status"] == "LOST"
+    assert json.loads(job["error"])["message"] == "the machine was restarted"
+    assert spared
 
 
 def test_a_file_that_is_damaged_while_it_is_served_is_healed_by_the_next_start(
