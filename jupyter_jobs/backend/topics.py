@@ -13,13 +13,14 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
     FieldNode,
     GraphQLError,
+    GraphQLField,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -51,6 +52,22 @@ class RefusedStart(Exception):
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         super().__init__(errors[0]["message"])
         self.errors = errors
+
+
+class _Document(NamedTuple):
+    """What is known of a document before it is known what its variables are; all that start it share it.
+
+    Attributes:
+        selection: Equal for documents that are to get equal texts; None if that hangs on the variables.
+    """
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    node: FieldNode
+    field: GraphQLField
+    name: str
+    leaves: Sequence[Leaf] | None
+    selection: Hashable
 
 
 class Topics:
@@ -86,12 +103,12 @@ class Topics:
             variables = request.get("variables") or {}
             if not isinstance(variables, dict):
                 raise TypeError
-            operation, document = self._read(request["query"])
+            read = self._read(request["query"])
         except (ValueError, KeyError, TypeError, AttributeError):
             raise RefusedStart([_unsupported("unknown")]) from None
         except GraphQLError as error:
             raise RefusedStart([{"message": error.message, "errorCode": 400}]) from None
-        return self._subscriber(operation, document, variables, data, deliver)
+        return self._subscriber(read, variables, data, deliver)
 
     def add(self, subscriber: Subscriber) -> None:
         """Begin to deliver."""
@@ -114,7 +131,7 @@ class Topics:
                     for subscriber in audience:
                         subscriber.deliver(text)
 
-    def _parse(self, query: str) -> tuple[OperationDefinitionNode, DocumentNode]:
+    def _parse(self, query: str) -> _Document:
         document = parse(query, no_location=True)
         operations = [n for n in document.definitions if isinstance(n, OperationDefinitionNode)]
         if len(operations) != 1 or operations[0].operation is not OperationType.SUBSCRIPTION:
@@ -122,23 +139,9 @@ class Topics:
             raise RefusedStart([_unsupported(kind)])
         if errors := validate(self._schema, document):
             raise RefusedStart([{"message": f"Validation error: {e.message}"} for e in errors])
-        return operations[0], document
-
-    def _subscriber(
-        self,
-        operation: OperationDefinitionNode,
-        document: DocumentNode,
-        variables: dict[str, Any],
-        data: str,
-        deliver: Deliver,
-    ) -> Subscriber:
+        node, *others = operations[0].selection_set.selections
         root = self._schema.subscription_type
-        node = operation.selection_set.selections[0]
-        if (
-            root is None
-            or len(operation.selection_set.selections) != 1
-            or not isinstance(node, FieldNode)
-        ):
+        if root is None or others or not isinstance(node, FieldNode):
             raise RefusedStart(
                 [
                     {
@@ -147,27 +150,34 @@ class Topics:
                     }
                 ]
             )
-        values = get_variable_values(self._schema, operation.variable_definitions or (), variables)
-        if isinstance(values, list):
-            raise RefusedStart([{"message": error.message} for error in values])
-        arguments = get_argument_values(root.fields[node.name.value], node, values)
+        field = root.fields[node.name.value]
         name = (node.alias or node.name).value
-        leaves = self._leaves(node, root.fields[node.name.value].type, document)
-        return Subscriber(
-            field=node.name.value,
-            arguments=arguments,
-            document=document,
-            variables=variables,
-            leaves=leaves,
-            name=name,
-            selection=data if leaves is None else (name, *(leaf[:2] for leaf in leaves)),
-            deliver=deliver,
-        )
+        leaves = self._leaves(node, field.type, document)
+        selection = None if leaves is None else (name, *(leaf[:2] for leaf in leaves))
+        return _Document(document, operations[0], node, field, name, leaves, selection)
 
     def _leaves(self, node: FieldNode, type_: Any, document: DocumentNode) -> Sequence[Leaf] | None:
         if node.directives or not isinstance(type_, GraphQLObjectType):
             return None
         return flatten(type_, node.selection_set, fragments_of(document))
+
+    def _subscriber(
+        self, read: _Document, variables: dict[str, Any], data: str, deliver: Deliver
+    ) -> Subscriber:
+        declared = read.operation.variable_definitions or ()
+        values = get_variable_values(self._schema, declared, variables)
+        if isinstance(values, list):
+            raise RefusedStart([{"message": error.message} for error in values])
+        return Subscriber(
+            field=read.node.name.value,
+            arguments=get_argument_values(read.field, read.node, values),
+            document=read.document,
+            variables=variables,
+            leaves=read.leaves,
+            name=read.name,
+            selection=data if read.selection is None else read.selection,
+            deliver=deliver,
+        )
 
     def _payload(self, subscriber: Subscriber, selected: Mapping[str, Any]) -> str | None:
         payload = self._read_at_once(subscriber, selected) or self._execute(subscriber, selected)

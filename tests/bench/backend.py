@@ -119,7 +119,9 @@ def fanout() -> None:
 async def _fanout(backend: RunningBackend, bare: Bare) -> None:
     query, there = ON_JOB_UPDATE["group"], f"ws://127.0.0.1:{bare.sockets}/"
     _, tell = await asyncio.open_connection("127.0.0.1", bare.tell)
+    pids = backend.pid, bare.pid
     async with crowd() as ours, crowd() as theirs:
+        empty = [memory(pid) for pid in pids]
         for count, updates in CROWDS.items():
             await ours.grow(
                 count - len(ours.listeners), backend.realtime, KEY, query, group="bench"
@@ -130,6 +132,8 @@ async def _fanout(backend: RunningBackend, bare: Bare) -> None:
                 await one_by_one(backend.pid, bare.pid, ours, theirs, poster, tell, updates)
                 if count == WATCHERS:
                     await many_at_once(backend.pid, bare.pid, ours, theirs, poster, tell)
+        sizes = ((memory(pid) - was) / count / 1024 for pid, was in zip(pids, empty, strict=True))
+        report(f"memory of each of {count:,} connections", *sizes, "KiB")
     tell.close()
 
 
