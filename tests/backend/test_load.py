@@ -7,6 +7,7 @@ import contextlib
 import json
 import resource
 from collections.abc import Hashable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +16,12 @@ from jupyter_jobs.appsync.endpoint import Endpoint
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.operations import ON_JOB_UPDATE, many
 from jupyter_jobs.jobs.target import Target
-from tests.support.backend import RunningBackend
+from tests.support.backend import RunningBackend, running_backend
 from tests.support.crowd import crowd
 from tests.support.following import all_jobs, submit, until
 
 CONNECTIONS = 1_000
+HANDLES = 256  # that a process has by itself
 KERNELS = 50
 GROUPS = 25
 JOBS = 40  # of each group
@@ -28,25 +30,27 @@ A_REQUEST = 250  # of them
 
 
 @pytest.fixture
-def enough_handles(external_backend: RunningBackend) -> Iterator[None]:
-    """Handles for a thousand connections in this process; the backend sees to its own, and was started before."""
+def modest_backend(tmp_path: Path) -> Iterator[RunningBackend]:
+    """A backend that was started with few handles, as macOS gives them; this process has enough for its part."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8 * CONNECTIONS), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (HANDLES, hard))
+    try:
+        with running_backend(tmp_path / "data", "--external") as running:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8 * CONNECTIONS), hard))
+            yield running
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def test_an_update_reaches_a_thousand_connections(
-    external_backend: RunningBackend, enough_handles: None
-) -> None:
-    id_ = submit(external_backend, "many")
+async def test_an_update_reaches_a_thousand_connections(modest_backend: RunningBackend) -> None:
+    id_ = submit(modest_backend, "many")
     async with crowd() as everybody:
         query = ON_JOB_UPDATE["group"]
-        where = external_backend.realtime, external_backend.key
+        where = modest_backend.realtime, modest_backend.key
         await everybody.grow(CONNECTIONS, *where, query, group="many")
-        job = await asyncio.to_thread(external_backend.update, id_, status="RUNNING", progress=0.5)
+        job = await asyncio.to_thread(modest_backend.update, id_, status="RUNNING", progress=0.5)
         await everybody.until(CONNECTIONS)
-        stats = await asyncio.to_thread(external_backend.stats)
+        stats = await asyncio.to_thread(modest_backend.stats)
 
     events = [json.loads(listener.last) for listener in everybody.listeners]
     assert (stats["connections"], stats["subscriptions"]) == (CONNECTIONS, CONNECTIONS)
