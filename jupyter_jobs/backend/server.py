@@ -222,10 +222,10 @@ async def _serve(
             port = listeners[1].getsockname()[1]
             line |= {"http": face.url("https", port), "own": told.http}
             line["realtime"] = face.url("wss", port) + "/realtime"
-        print(json.dumps(line), flush=True)  # noqa: T201  # the contract with whoever started it
         for notice in notices:
             log.warning("%s", notice)
         log.info("ready at %s", line["http"])
+        print(json.dumps(line), flush=True)  # noqa: T201  # the contract with whoever started it
 
     tls = (listeners[1], face.context) if face else None
     server = _Server(backend.app, on_ready=ready, on_stop=gate.shut, tls=tls)
