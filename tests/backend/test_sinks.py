@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+import trustme
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,9 +24,10 @@ MORE_THAN_BUFFERS = 64 * 2**20  # bytes that no kernel keeps for one connection
 
 @asynccontextmanager
 async def written_to(
-    act: Callable[[Sink], Awaitable[object]], *, direct: bool
+    act: Callable[[Sink], Awaitable[object]], *, direct: bool = True, tls: bool = False
 ) -> AsyncIterator[ClientConnection]:
     """A client of a server that does this to it and then listens."""
+    spoken, trusted = contexts() if tls else (None, None)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if not direct:
@@ -39,17 +42,29 @@ async def written_to(
         sink.release()
 
     ready = asyncio.Event()
-    server = WebServer(app, on_ready=ready.set)
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        speaks = (listener, spoken) if spoken else None
+        server = WebServer(app, on_ready=ready.set, tls=speaks)
         serving = asyncio.create_task(server.serve([listener]))
         await ready.wait()
         try:
-            url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
-            async with connect(url, proxy=None, compression=None, max_size=None) as client:
+            url = f"{'wss' if tls else 'ws'}://127.0.0.1:{listener.getsockname()[1]}"
+            options: Any = {"proxy": None, "compression": None, "max_size": None, "ssl": trusted}
+            async with connect(url, **options) as client:
                 yield client
         finally:
             server.stop()
             await serving
+
+
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server of this machine speaks TLS by, and what trusts it."""
+    authority = trustme.CA()
+    spoken = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(spoken)
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+    return spoken, trusted
 
 
 async def heard(client: ClientConnection) -> tuple[list[str | bytes], int, str]:
@@ -85,8 +100,12 @@ async def test_frames_of_every_size_arrive_in_their_order_and_then_the_close(dir
         assert await heard(client) == (sent, 1013, "go away")
 
 
-@pytest.mark.parametrize("direct", [True, False])
-async def test_a_sink_whose_client_does_not_read_takes_no_more_until_it_does(direct: bool) -> None:
+@pytest.mark.parametrize(
+    "how", [{"direct": True}, {"direct": False}, {"tls": True}], ids=["direct", "asgi", "tls"]
+)
+async def test_a_sink_whose_client_does_not_read_takes_no_more_until_it_does(
+    how: dict[str, bool],
+) -> None:
     frame = "x" * 2**20
     full = asyncio.Event()
     total = 0
@@ -103,7 +122,7 @@ async def test_a_sink_whose_client_does_not_read_takes_no_more_until_it_does(dir
         await written(sink)
         sink.close(1000, "")
 
-    async with written_to(act, direct=direct) as client:
+    async with written_to(act, **how) as client:
         client.transport.pause_reading()
         await full.wait()
         client.transport.resume_reading()
@@ -126,7 +145,7 @@ async def test_a_client_that_does_not_read_its_close_is_let_go(
         lost = sink._connection.connection_lost
         sink._connection.connection_lost = lambda exc: (lost(exc), gone.set())  # type: ignore[method-assign,assignment,func-returns-value]  # nothing else tells
 
-    async with written_to(act, direct=True) as client:
+    async with written_to(act) as client:
         client.transport.pause_reading()
         await gone.wait()
         client.transport.abort()
