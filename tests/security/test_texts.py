@@ -184,6 +184,18 @@ def test_a_text_is_no_html_of_a_saved_notebook() -> None:
     assert shown.attributes == plain.attributes == {"style"}
 
 
+def test_a_panel_that_is_printed_steers_no_terminal() -> None:
+    store = JobStore()
+    error = json.dumps({"type": NASTY, "message": NASTY, "traceback": NASTY})
+    for status in ("RUNNING", "FAILED", "QUEUED"):
+        texts = {"name": NASTY, "message": NASTY, "error": error, "submittedFrom": NASTY}
+        store.merge({"id": status, "version": 1, "status": status, **texts})
+    picture = take(store, None)
+
+    assert seen(fallback.text(picture)) == []
+    assert seen(fallback.html(picture)) == []
+
+
 def test_the_page_sets_text_as_text_alone() -> None:
     sources = Path(__file__).parents[2] / "js/src"
     ways = ("innerHTML", "outerHTML", "insertAdjacentHTML", "dangerouslySet", "document.write")
