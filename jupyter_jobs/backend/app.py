@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
@@ -53,6 +54,10 @@ from jupyter_jobs.errors import Unauthorized
 __all__ = ["Backend"]
 
 log = logging.getLogger("jupyter_jobs.backend")
+
+_HALF_A_CHARACTER = re.compile(
+    rb"\\u[dD][89a-fA-F]"
+)  # as JSON writes what is beyond 16 bits, in two halves
 
 
 class Backend:
@@ -119,6 +124,8 @@ class Backend:
             return refused.response
         try:
             asked = json.loads(body)
+            if _HALF_A_CHARACTER.search(body):
+                json.dumps(asked, ensure_ascii=False).encode()  # a half that is alone is no text
             query, variables = asked["query"], asked.get("variables")
             if not isinstance(query, str) or not isinstance(variables, dict | None):
                 raise TypeError

@@ -95,6 +95,7 @@ def test_without_the_key_nothing_is_answered(
         '{"query": "{a}", "variables": []}',
         b"\xff",
         "[" * 50_000,
+        '{"query": "query($id: ID!) { getJob(id: $id) { id } }", "variables": {"id": "\\ud83d"}}',
     ],
 )
 def test_a_body_that_is_no_request_is_malformed(
@@ -263,3 +264,11 @@ async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(
     await backend.app(scope, receive, send)
 
     assert arriving == []
+
+
+def test_a_character_in_two_halves_is_one(external_backend: RunningBackend) -> None:
+    body = '{"query": "query($id: ID!) { getJob(id: $id) { id } }", "variables": {"id": "\\ud83d\\ude00"}}'
+
+    answer = send(external_backend, body)
+
+    assert (answer.status, json.loads(answer.body)) == (200, {"data": {"getJob": None}})
