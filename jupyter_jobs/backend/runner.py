@@ -310,7 +310,7 @@ class Runner(Ends):
         if body is None or id_ in self._schedule or JobStatus(body["status"]).is_terminal:
             return
         process = self.repository.process(id_)
-        if process is None and body["status"] == "QUEUED" and not self._is_elsewhere(body):
+        if process is None and not self._is_elsewhere(body):
             process = await find(self._folder(id_), run_of(body))
         if process is None:
             if body["status"] == "QUEUED":

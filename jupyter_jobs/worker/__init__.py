@@ -5,10 +5,10 @@ progress on and writes down how it ended. Mostly it is a fork of a `nursery`, wh
 talks to the shim through `current_job()` and `track()`.
 
     files of a job folder      written by   read by
-    job.json                   backend      shim, work      what to do, and as which run
+    job.json                   backend      shim, work      what to do, and as which run; and all that the job's row says of it
     reports                    shim         backend         a FIFO of JSON lines; it ends when the shim has ended
     said                       work         shim            a FIFO of JSON lines, see `channel`
-    shim.json                  shim         backend         the shim's process id
+    shim.json                  shim         backend         the shim's process, so that no other is taken for it
     log/                       shim         backend         what the work printed, see `logfile`
     metrics/                   shim         backend         what the work measured, see `metrics`
     work.json, result.pickle   work         shim            what a Python function or notebook came to
@@ -16,6 +16,8 @@ talks to the shim through `current_job()` and `track()`.
     outcome.json               shim         backend         how the job ended, see `outcome.read_outcome`
     files/                     work         people          `current_job().dir`, $JUPYTER_JOBS_FILES
     traced                     work         submitter       which runs have a span of their own, see `_tracing`
+
+What can be told of a job from its folder alone, a backend tells that finds no row for it.
 
 Log, metrics, files and `traced` go on over the runs of a job that is retried; what a run came to is removed by the next one.
 """
