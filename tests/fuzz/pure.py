@@ -180,7 +180,7 @@ def _by_atheris(name: str, inputs: Path, say: Callable[[str], object]) -> bool:
 
 def _main() -> None:
     """Be the process that atheris runs in: it takes the rest of the arguments."""
-    import atheris  # type: ignore[import-not-found]  # only where somebody has installed it
+    import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]  # only where somebody has installed it
 
     name = sys.argv.pop(1)
     for module in MODULES:

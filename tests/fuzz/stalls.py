@@ -23,6 +23,7 @@ AT_ONCE = 20
 """Clients of each kind, all at the same time."""
 
 _DRIP_S = 0.2
+_CLOSE_S = 30.0  # that a client is given to answer a WebSocket's close
 _IDLE_S = 5.0  # that uvicorn keeps a connection without a request
 
 
@@ -60,7 +61,7 @@ STALLS: Mapping[str, Stall] = {
     ),
     "an answered request": Stall(_IDLE_S, lambda host, key: [_ask(host, key)]),
     "half an upgrade": Stall(HEAD_S, lambda host, key: [upgrade(host, key)[:-2]]),
-    "an upgrade": Stall(INIT_TIMEOUT_S, lambda host, key: [upgrade(host, key)]),
+    "an upgrade": Stall(INIT_TIMEOUT_S + _CLOSE_S, lambda host, key: [upgrade(host, key)]),
     "half a body": Stall(
         BODY_S, lambda host, key: [_head(host, key, "Content-Length: 1000") + b"{"]
     ),

@@ -39,8 +39,8 @@ LIMITS: Mapping[str, Limit] = {
     "wal": Limit(4.0, 4.5, "MB"),  # SQLite takes it back at 1,000 pages, which are 4 MB
     "database": Limit(4.0, 2.0, "MB"),
     "log": Limit(20.0, 5.0, "MB"),  # of the backend
-    "jobs": Limit(400.0, 200.0),
-    "folders": Limit(400.0, 200.0),
+    "jobs": Limit(600.0, 300.0),
+    "folders": Limit(600.0, 300.0),
     "nurseries": Limit(1.0, 1.0),
     "shims": Limit(4.0, 4.0),
 }

@@ -25,7 +25,7 @@ def draw(samples: Sequence[Sample], path: Path) -> None:
     for name, axis in zip(names, axes.flat, strict=False):
         points = [(sample["at"] / 60, sample[name]) for sample in samples if name in sample]
         axis.plot(*zip(*points, strict=True), linewidth=1.2, color="#1f77b4")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.15 * max(value for _, value in points) or 1)
         axis.set_title(f"{name} {LIMITS[name].unit}".strip(), fontsize=9, loc="left")
         axis.grid(alpha=0.3)
     for axis in axes.flat[len(names) :]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -109,7 +110,7 @@ class _Soak:
                 self._clients.append(await stack.enter_async_context(self._client()))
             async with asyncio.TaskGroup() as group:
                 for client in self._clients:
-                    group.create_task(self._every(EACH_S, lambda c=client: self._act(c)))
+                    group.create_task(self._every(EACH_S, partial(self._act, client)))
                 group.create_task(self._every(KILL_S, self._kill))
                 group.create_task(self._every(VISIT_S, self._visit))
                 group.create_task(self._every(PRUNE_S, self._prune))
@@ -289,7 +290,7 @@ class _Soak:
                     await asyncio.sleep(_AGAIN_S)
                     jobs = self._world.jobs()
                 for client in self._clients:
-                    await until(client, lambda client=client: not _unknown(client, jobs))
+                    await until(client, partial(_knows, client, jobs))
         except TimeoutError:
             live = [job for job in self._world.jobs().values() if not job.status.is_terminal]
             self._report.complaints.append(f"these do not end, or a client does not know: {live}")
@@ -311,5 +312,5 @@ def _time(job: Job) -> datetime:
     return datetime.fromisoformat(job.finished_at)
 
 
-def _unknown(client: JobClient, jobs: Mapping[str, Job]) -> list[str]:
-    return [id_ for id_, job in jobs.items() if client.store.get(id_) != job]
+def _knows(client: JobClient, jobs: Mapping[str, Job]) -> bool:
+    return all(client.store.get(id_) == job for id_, job in jobs.items())
