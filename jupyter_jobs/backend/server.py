@@ -95,30 +95,25 @@ def serve(options: Options) -> int:
         ConfigurationError: It may not or cannot bind there.
         BackendUnavailable: Another backend serves this data folder, or it cannot be used: the disk is full, read-only, …
     """
-    os.umask(0o077)
     # Not given to jobs, who inherit this environment.
     given = os.environ.pop(KEY_VARIABLE, "")
-    face = face_of(options.host, options.tls_cert, options.tls_key, options.allow_hosts)
-    keep = options.keep or Keep.read(os.environ)
-    owner = options.belongs_to if is_culled(os.environ) else None
-    folder = data_folder(options.data_dir)
     with contextlib.ExitStack() as held:
+        held.callback(os.umask, os.umask(0o077))
+        face = face_of(options.host, options.tls_cert, options.tls_key, options.allow_hosts)
+        keep = options.keep or Keep.read(os.environ)
+        owner = options.belongs_to if is_culled(os.environ) else None
+        folder = data_folder(options.data_dir)
         held.enter_context(usable(folder))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         held.enter_context(only_one(folder))
         held.enter_context(logging_to(folder, quiet=options.quiet))
         held.enter_context(_failure_logged(options))
-        with contextlib.closing(Repository(folder / "jobs.sqlite")) as repository:
-            memory = Memory(folder)
-            key = OwnKey(given or memory.key, is_given=bool(given))
-            with contextlib.ExitStack() as open_listeners:
-                listeners = _listeners(options, face, memory.port)
-                for listener in listeners:
-                    open_listeners.enter_context(listener)
-                memory.keep(key.present, listeners[0].getsockname()[1])
-                return asyncio.run(
-                    _serve(options, keep, owner, folder, repository, key, face, listeners)
-                )
+        repository = held.enter_context(contextlib.closing(Repository(folder / "jobs.sqlite")))
+        memory = Memory(folder)
+        key = OwnKey(given or memory.key, is_given=bool(given))
+        listeners = [held.enter_context(each) for each in _listeners(options, face, memory.port)]
+        memory.keep(key.present, listeners[0].getsockname()[1])
+        return asyncio.run(_serve(options, keep, owner, folder, repository, key, face, listeners))
 
 
 def _listeners(options: Options, face: Face | None, last_port: int) -> list[socket.socket]:

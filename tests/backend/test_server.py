@@ -149,6 +149,8 @@ def test_a_running_job_keeps_it_alive(tmp_path: Path) -> None:
 def test_it_listens_to_this_machine_only(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"refusing to listen on 0\.0\.0\.0"):
         serve(Options(host="0.0.0.0", data_dir=tmp_path))
+    (tmp_path / "later").touch(0o644)
+    assert (tmp_path / "later").stat().st_mode & 0o077  # the umask is as it was
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
