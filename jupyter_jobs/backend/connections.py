@@ -8,6 +8,7 @@ of whom there may be a few, and the oldest makes room for the next. A WebSocket 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import resource
@@ -122,10 +123,7 @@ class HttpConnection(H11Protocol):
         """Answer in place of the application what is no HTTP; where it has begun to answer, only close."""
         if self.cycle is not None:
             self.cycle.disconnected = True  # or what it says now would be said behind that
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            super().send_400_response(msg)
-        else:
-            self.transport.close()
+        self._refuse(400, "MalformedHttpRequestException", msg)
 
     def pause_writing(self) -> None:
         """Begin to wait for a reader."""
@@ -174,7 +172,10 @@ class HttpConnection(H11Protocol):
 
     def _refuse(self, status: int, kind: str, message: str, *headers: tuple[str, str]) -> None:
         """Answer in place of the application, unless it has begun to, and close."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # or what it says now would be said behind that
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            has_body = self.conn.our_state is h11.IDLE or self.scope["method"] != "HEAD"
             body = json.dumps({"errors": [{"errorType": kind, "message": message}]}).encode()
             head = h11.Response(
                 status_code=status,
@@ -187,7 +188,8 @@ class HttpConnection(H11Protocol):
                     *headers,
                 ],
             )
-            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            data = h11.Data(data=body if has_body else b"")
+            for event in (head, data, h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 

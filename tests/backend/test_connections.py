@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -139,6 +140,29 @@ async def test_a_body_that_comes_byte_by_byte_is_not_waited_for() -> None:
     assert (status, b"The body of the request" in body) == (408, True)
 
 
+@pytest.mark.parametrize(
+    ("sent", "status", "has_body"),
+    [
+        (b"\x16\x03\x01\x02\r\n\r\n", 400, True),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno\r\n", 400, True),
+        (b"HEAD / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno\r\n", 400, False),
+        (HEAD.replace(b"POST", b"HEAD"), 408, False),
+    ],
+)
+async def test_what_is_no_http_is_told_so_and_nothing_more(
+    caplog: pytest.LogCaptureFixture, sent: bytes, status: int, has_body: bool
+) -> None:
+    async with serving(body_s=SOON_S) as address, talking(address) as talk:
+        await talk.say(sent)
+        head, _, body = (await talk.end()).partition(b"\r\n\r\n")
+
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"content-type: application/json" in head.lower()
+    assert bool(body) == has_body
+    assert not has_body or json.loads(body)["errors"][0]["message"]
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
 async def test_who_says_nothing_is_let_go() -> None:
     async with serving(head_s=SOON_S) as address, talking(address) as talk:
         assert await talk.end() == b""
@@ -245,12 +269,12 @@ async def test_a_message_over_the_limit_closes_a_websocket(parts: int) -> None:
     assert closed.value.rcvd.code == 1009
 
 
-@pytest.mark.parametrize("path", ["/", "/early"])
+@pytest.mark.parametrize("what", ["POST /", "HEAD /", "POST /early"])
 async def test_a_body_that_stops_to_be_http_is_refused_and_nobody_is_astonished(
-    caplog: pytest.LogCaptureFixture, path: str
+    caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
     async with serving() as address, talking(address) as talk:
-        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        head = f"{what} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
         await talk.say(head.encode() + b"no size\r\n")
         said = await talk.end()
 
