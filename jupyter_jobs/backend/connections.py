@@ -8,7 +8,6 @@ of whom there may be a few, and the oldest makes room for the next. A WebSocket 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import resource
@@ -121,8 +120,6 @@ class HttpConnection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer in place of the application what is no HTTP; where it has begun to answer, only close."""
-        if self.cycle is not None:
-            self.cycle.disconnected = True  # or what it says now would be said behind that
         self._refuse(400, "MalformedHttpRequestException", msg)
 
     def pause_writing(self) -> None:
