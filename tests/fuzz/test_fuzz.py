@@ -21,6 +21,14 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
         yield backend
 
 
+@pytest.fixture(autouse=True)
+def _no_connection_is_kept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The backend is that of all tests; the connection to it is not."""
+    yield
+    if "fuzzed" in request.fixturenames:
+        request.getfixturevalue("fuzzed").close()
+
+
 @pytest.mark.timeout(4 * PATIENCE_S)
 @pytest.mark.parametrize("name", PROFILES)
 def test_whatever_is_sent_the_backend_answers_others_and_says_what_failed(
