@@ -30,6 +30,7 @@ __all__ = ["Shim", "Unanswered", "find", "launch", "prepare", "process_of", "rel
 
 _OF_A_RUN = ("outcome.json", "shim.json", "work.json", "result.pickle", "error.pickle")
 _LOOK_S = 0.02
+_SWEEPS = 20  # of a tree that grows as it is cut; what was killed may be seen once more
 _GONE = -1  # when no process has started
 
 
@@ -85,14 +86,18 @@ class Shim:
         return not self.whereabouts and process_started_at(self.pid) == self.started
 
     def sweep(self) -> None:
-        """End what is left of the work."""
-        if self.whereabouts:
-            return
+        """End what is left of the work, and what that has started meanwhile."""
+        for _ in range(0 if self.whereabouts else _SWEEPS):
+            if not (left := self._left()):
+                return
+            kill_all(left)
+
+    def _left(self) -> set[int]:
         left = job_processes(self.pid)
         if self.process is None or self.process.returncode is not None:
             # Nobody has kept the number from being given to a stranger's session.
             left = {pid for pid in left if is_of(self.job, pid)}
-        kill_all(left | programs_of(self.job))
+        return left | programs_of(self.job)
 
     def reap(self) -> None:
         """Take note of its end, which is near when its reports have ended."""

@@ -233,3 +233,16 @@ def test_what_an_adopted_shim_has_left_is_known_by_its_environment() -> None:
     Shim("j-1", leader.pid, 0).sweep()
 
     assert psutil.wait_procs([left], PATIENCE_S)[1] == []
+
+
+def test_a_sweep_looks_again_for_what_was_started_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = iter([{7}, {8, 9}, set[int]()])
+    killed: list[set[int]] = []
+    monkeypatch.setattr("jupyter_jobs.backend.runs.programs_of", lambda job: next(seen))
+    monkeypatch.setattr("jupyter_jobs.backend.runs.kill_all", killed.append)
+
+    Shim("j-1", 2**22 + 1, -1).sweep()
+
+    assert killed == [{7}, {8, 9}]
