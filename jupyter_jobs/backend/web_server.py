@@ -41,6 +41,12 @@ class _WebSocket(WebSocketsSansIOProtocol):
         if not self.close_sent:
             self.scope["extensions"][EXTENSION] = {"sink": self.sink}
 
+    def send_receive_event_to_app(self) -> None:
+        if self.conn.close_rcvd is not None and not _is_text(self.frames):
+            self.frames = []  # uvicorn would answer with a close of its own, for which it is too late
+        else:
+            super().send_receive_event_to_app()
+
     def handle_ping(self) -> None:
         super().handle_ping()
         if self.transport.get_write_buffer_size() > UNREAD_LIMIT:
@@ -54,6 +60,14 @@ class _WebSocket(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
+
+
+def _is_text(frames: list[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _State(ServerState):

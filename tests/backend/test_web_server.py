@@ -16,6 +16,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from jupyter_jobs.backend.web_server import WebServer
+from tests.support.backend import PATIENCE_S
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 @asynccontextmanager
@@ -73,6 +79,31 @@ async def test_the_connection_that_something_came_on_can_be_had() -> None:
     transport, none = found
     assert isinstance(transport, asyncio.Transport)
     assert none is None
+
+
+async def test_what_is_no_text_right_before_a_close_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    upgraded = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        websocket = WebSocket(scope, receive, send)
+        await websocket.accept()
+        upgraded.set()
+        async for _ in websocket.iter_text():
+            pass
+
+    async with serving(app) as (_, url), asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        await upgraded.wait()
+        writer.write(b"\x81\x81\0\0\0\0\xff" + b"\x88\x80\0\0\0\0")
+        said = await reader.read()
+        writer.close()
+
+    assert said[:1] == b"\x88"
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
 async def test_an_answer_is_dated() -> None:
