@@ -27,6 +27,7 @@ from typing import Any
 from jupyter_jobs.worker import outcome
 from jupyter_jobs.worker.job import FIFO
 from jupyter_jobs.worker.logfile import LogWriter
+from jupyter_jobs.worker.marks import hold_mark
 from jupyter_jobs.worker.metrics import MetricsWriter
 from jupyter_jobs.worker.processes import (
     adopt_orphans,
@@ -61,6 +62,7 @@ def supervise(folder: Path) -> None:
         _say_unbegun(error)
         return
     adopt_orphans()
+    hold_mark(folder)  # before the fork, so that there is no work without it
     for descriptor in (wakeup, alarm):
         os.set_blocking(descriptor, False)
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)

@@ -22,7 +22,6 @@ from jupyter_jobs.worker.job import (
     ID_VARIABLE,
     current_job,
 )
-from jupyter_jobs.worker.marks import hold_mark
 from jupyter_jobs.worker.runners import RUNNERS, Work
 from jupyter_jobs.worker.runners.tracing import variables
 
@@ -46,7 +45,6 @@ def become_work(work: Work, streams: tuple[int, int]) -> Never:
         streams: Descriptors that become stdout and stderr.
     """
     _take_streams(streams)
-    hold_mark(work.folder)
     _limit_files(work.open_files)
     os.environ.update(_environment(work))
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
