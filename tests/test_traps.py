@@ -46,7 +46,7 @@ TRAPS = {
     3: Trap(
         "offer the protocol of another family",
         (
-            "backend/test_session.py::test_another_protocol_is_refused",
+            "backend/realtime/test_session.py::test_another_protocol_is_refused",
             f"{APPSYNC}/test_shared.py::test_a_server_of_another_protocol_is_left",
         ),
     ),
@@ -220,7 +220,7 @@ TRAPS = {
         "pass null for a filter that is not wanted",
         (
             "jobs/test_operations.py::test_a_subscription_names_only_the_argument_that_it_filters_by",
-            "backend/test_topics.py::test_a_null_argument_matches_what_is_null_or_was_not_selected",
+            "backend/realtime/test_topics.py::test_a_null_argument_matches_what_is_null_or_was_not_selected",
         ),
     ),
     29: Trap(
@@ -239,15 +239,15 @@ TRAPS = {
     ),
     31: Trap(
         "write past the API, so that nothing is published",
-        ("backend/test_session.py::test_a_subscriber_sees_a_job_from_submission_to_end",),
+        ("backend/realtime/test_session.py::test_a_subscriber_sees_a_job_from_submission_to_end",),
     ),
     32: Trap(
         "let an event grow over 240 KB",
         (
             "jobs/test_limits.py"
             "::test_a_submit_that_no_event_could_carry_is_refused_before_it_is_sent",
-            "backend/test_mutations.py::test_too_large_an_update_names_size_and_limit",
-            "backend/test_topics.py::test_an_event_over_the_limit_is_dropped_and_counted",
+            "backend/api/test_mutations.py::test_too_large_an_update_names_size_and_limit",
+            "backend/realtime/test_topics.py::test_an_event_over_the_limit_is_dropped_and_counted",
         ),
     ),
     33: Trap(
@@ -261,7 +261,7 @@ TRAPS = {
         "look for the type of an error under extensions",
         (
             f"{APPSYNC}/test_answers.py::test_a_refusal_keeps_what_the_service_said",
-            "backend/test_resolvers.py::test_an_error_stands_as_appsync_writes_it",
+            "backend/api/test_resolvers.py::test_an_error_stands_as_appsync_writes_it",
         ),
     ),
     35: Trap(

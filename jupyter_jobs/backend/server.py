@@ -17,25 +17,25 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from jupyter_jobs.appsync.auth import Guests, Verifier
-from jupyter_jobs.backend.address import Memory, announce, bind, listen, only_one, withdraw
-from jupyter_jobs.backend.app import Backend
-from jupyter_jobs.backend.ending import Ending, is_culled
-from jupyter_jobs.backend.gate import Gate
-from jupyter_jobs.backend.handles import raise_open_files
-from jupyter_jobs.backend.keys import OwnKey
-from jupyter_jobs.backend.logs import logging_to
-from jupyter_jobs.backend.metrics import render
-from jupyter_jobs.backend.pages import own_pages
-from jupyter_jobs.backend.repository import Repository
-from jupyter_jobs.backend.resolvers import Api, build
-from jupyter_jobs.backend.retention import Keep, Retention
-from jupyter_jobs.backend.runner import Runner, Update
-from jupyter_jobs.backend.session import Timing
-from jupyter_jobs.backend.tls import Face, face_of
-from jupyter_jobs.backend.topics import Topics
+from jupyter_jobs.backend.api.resolvers import Api, build
+from jupyter_jobs.backend.life.address import Memory, announce, bind, listen, only_one, withdraw
+from jupyter_jobs.backend.life.ending import Ending, is_culled
+from jupyter_jobs.backend.life.gate import Gate
+from jupyter_jobs.backend.life.handles import raise_open_files
+from jupyter_jobs.backend.life.keys import OwnKey
+from jupyter_jobs.backend.life.logs import logging_to
+from jupyter_jobs.backend.life.metrics import render
+from jupyter_jobs.backend.life.pages import own_pages
+from jupyter_jobs.backend.life.vitals import CountingApi, Vitals
+from jupyter_jobs.backend.realtime.session import Timing
+from jupyter_jobs.backend.realtime.topics import Topics
+from jupyter_jobs.backend.running.runner import Runner, Update
+from jupyter_jobs.backend.storage.repository import Repository
+from jupyter_jobs.backend.storage.retention import Keep, Retention
 from jupyter_jobs.backend.trouble import usable
-from jupyter_jobs.backend.vitals import CountingApi, Vitals
-from jupyter_jobs.backend.web_server import WebServer
+from jupyter_jobs.backend.web.app import Backend
+from jupyter_jobs.backend.web.tls import Face, face_of
+from jupyter_jobs.backend.web.web_server import WebServer
 from jupyter_jobs.errors import ConfigurationError, JobsError
 from jupyter_jobs.jobs.embedded import data_folder
 from jupyter_jobs.jobs.operations import UPDATE_JOB

@@ -72,8 +72,8 @@ def _rotate(folder: Path) -> int:
     if seen.presence is Presence.ABSENT:
         if not folder.is_dir():
             raise Usage(f"there is no {folder}, and so no key to change")
-        from jupyter_jobs.backend.address import only_one
-        from jupyter_jobs.backend.keys import rotate
+        from jupyter_jobs.backend.life.address import only_one
+        from jupyter_jobs.backend.life.keys import rotate
 
         with only_one(folder):  # nobody may start with the old one meanwhile
             rotate(folder)

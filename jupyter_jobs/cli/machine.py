@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_jobs.backend.logs import last_warnings
-from jupyter_jobs.backend.mounts import network_file_system
+from jupyter_jobs.backend.life.logs import last_warnings
+from jupyter_jobs.backend.storage.mounts import network_file_system
 from jupyter_jobs.cli.checkup import Finding, Mark
 from jupyter_jobs.cli.sizes import size
 from jupyter_jobs.cli.terminal import one_line

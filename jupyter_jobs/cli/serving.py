@@ -72,8 +72,8 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    from jupyter_jobs.backend.realtime.session import Timing
     from jupyter_jobs.backend.server import Options, serve
-    from jupyter_jobs.backend.session import Timing
 
     timeout_s = args.connection_timeout
     limits = {

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jupyter_jobs.appsync.auth import ApiKeyVerifier, Purpose
-from jupyter_jobs.backend.app import Backend
+from jupyter_jobs.backend.api.resolvers import Api, build
 from jupyter_jobs.backend.faults import Faults, FaultyApp
-from jupyter_jobs.backend.repository import Repository
-from jupyter_jobs.backend.resolvers import Api, build
+from jupyter_jobs.backend.realtime.topics import Topics
 from jupyter_jobs.backend.server import listen, updates
-from jupyter_jobs.backend.topics import Topics
-from jupyter_jobs.backend.web_server import WebServer
+from jupyter_jobs.backend.storage.repository import Repository
+from jupyter_jobs.backend.web.app import Backend
+from jupyter_jobs.backend.web.web_server import WebServer
 from jupyter_jobs.errors import Unauthorized
 from jupyter_jobs.jobs.embedded import EmbeddedBackend, process_started_at, runtime_file
 from jupyter_jobs.testing.runner import Clock, ScriptedRunner

@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from jupyter_jobs.backend.processes.runs import Shim
 from jupyter_jobs.backend.refusal import Refusal
-from jupyter_jobs.backend.repository import Body, Repository
-from jupyter_jobs.backend.rules import run_of
-from jupyter_jobs.backend.runner import Runner
-from jupyter_jobs.backend.runs import Shim
+from jupyter_jobs.backend.running.runner import Runner
+from jupyter_jobs.backend.storage.repository import Body, Repository
+from jupyter_jobs.backend.storage.rules import run_of
 from jupyter_jobs.jobs.model import JobKind
 from jupyter_jobs.testing.script import Answer, Outcome, Script
 from jupyter_jobs.testing.submitted import Submitted

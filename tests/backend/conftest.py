@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_jobs.backend.repository import Repository
+from jupyter_jobs.backend.storage.repository import Repository
 from tests.support.kept import Clock
 
 

@@ -54,7 +54,7 @@ def no_room(api: BareApi) -> Iterator[None]:
 async def test_of_submits_that_are_written_together_a_full_disk_accepts_none(
     api: BareApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_jobs.backend.serial._SLICE_S", 60.0)
+    monkeypatch.setattr("jupyter_jobs.backend.api.serial._SLICE_S", 60.0)
     small, large = "1", json.dumps("x" * 50_000)
     with no_room(api):
         answer = await api.api.execute(*several(small, large, small))
@@ -94,7 +94,7 @@ async def test_an_answer_waits_until_the_disk_has_what_was_submitted(
         begun.set()
         go_on.wait()
 
-    monkeypatch.setattr("jupyter_jobs.backend.database._fdatasync", slow)
+    monkeypatch.setattr("jupyter_jobs.backend.storage.database._fdatasync", slow)
     submitted = asyncio.create_task(api.submit(id="a"))
     await asyncio.to_thread(begun.wait)
     meanwhile = await api.ask(GET_JOB, id="a")
@@ -113,7 +113,7 @@ async def test_a_disk_that_cannot_flush_acknowledges_nothing_until_it_can(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as disk:
-        disk.setattr("jupyter_jobs.backend.database._fdatasync", failing)
+        disk.setattr("jupyter_jobs.backend.storage.database._fdatasync", failing)
         answers = [await api.api.execute(*several("1")) for _ in range(2)]
     again = await api.api.execute(*several("1"))
 

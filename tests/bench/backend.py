@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from jupyter_jobs.backend.repository import Repository
+from jupyter_jobs.backend.storage.repository import Repository
 from jupyter_jobs.jobs.operations import (
     JOB_FIELDS,
     LIST_JOBS,

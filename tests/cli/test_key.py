@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_jobs.backend.address import Memory
+from jupyter_jobs.backend.life.address import Memory
 from jupyter_jobs.cli import main
 from jupyter_jobs.jobs.embedded import find_backend, runtime_file
 from tests.support.backend import KEY, RunningBackend, running_backend

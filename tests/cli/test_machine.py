@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_jobs.backend.logs import logging_to
+from jupyter_jobs.backend.life.logs import logging_to
 from jupyter_jobs.cli import machine
 from jupyter_jobs.cli.checkup import Finding, Mark
 from jupyter_jobs.jobs.embedded import Presence, Sighting, data_folder, ensure_backend, look

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_jobs.backend import server
-from jupyter_jobs.backend.session import Timing
+from jupyter_jobs.backend.realtime.session import Timing
 from jupyter_jobs.cli import main
 from tests.support.backend import KEY, PATIENCE_S, RunningBackend, running_backend
 

@@ -21,7 +21,7 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
-from jupyter_jobs.backend.resolvers import build
+from jupyter_jobs.backend.api.resolvers import build
 
 __all__ = ["documents", "json_values"]
 

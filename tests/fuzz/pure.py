@@ -23,14 +23,15 @@ from hypothesis import strategies as st
 from jupyter_jobs.appsync import messages
 from jupyter_jobs.appsync.messages import Start
 from jupyter_jobs.appsync.protocol import ServerConnection, server
-from jupyter_jobs.backend import documents as documents_
-from jupyter_jobs.backend import executors, flat, inputs, shape
-from jupyter_jobs.backend.documents import Documents
+from jupyter_jobs.backend import executors
+from jupyter_jobs.backend.api import documents as documents_
+from jupyter_jobs.backend.api import flat, inputs, shape
+from jupyter_jobs.backend.api.documents import Documents
+from jupyter_jobs.backend.api.flat import flatten, fragments_of
+from jupyter_jobs.backend.api.inputs import read_moment, read_params, read_rules
+from jupyter_jobs.backend.api.resolvers import build
 from jupyter_jobs.backend.executors import Submission
-from jupyter_jobs.backend.flat import flatten, fragments_of
-from jupyter_jobs.backend.inputs import read_moment, read_params, read_rules
 from jupyter_jobs.backend.refusal import Refusal
-from jupyter_jobs.backend.resolvers import build
 from tests.fuzz.documents import documents, json_values
 
 __all__ = ["MODULES", "TARGETS", "hold", "run"]

@@ -22,8 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from jupyter_jobs import Command
 from jupyter_jobs.appsync.auth import ApiKeyAuth, ApiKeyVerifier, subprotocols
 from jupyter_jobs.appsync.client import AppSyncClient
-from jupyter_jobs.backend import door, session
-from jupyter_jobs.backend.app import Backend
+from jupyter_jobs.backend.api.resolvers import build
 from jupyter_jobs.backend.limits import (
     FRAMES,
     REQUESTS,
@@ -31,9 +30,11 @@ from jupyter_jobs.backend.limits import (
     STARTS,
     Pace,
 )
-from jupyter_jobs.backend.resolvers import build
-from jupyter_jobs.backend.topics import Topics
-from jupyter_jobs.backend.web_server import WebServer
+from jupyter_jobs.backend.realtime import session
+from jupyter_jobs.backend.realtime.topics import Topics
+from jupyter_jobs.backend.web import door
+from jupyter_jobs.backend.web.app import Backend
+from jupyter_jobs.backend.web.web_server import WebServer
 from jupyter_jobs.errors import RequestRefused, Throttled, Unauthorized
 from jupyter_jobs.jobs import calls
 from jupyter_jobs.jobs.api import JobApi

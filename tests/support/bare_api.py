@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jupyter_jobs.backend.repository import Repository
-from jupyter_jobs.backend.resolvers import Api
-from jupyter_jobs.backend.runner import Runner
+from jupyter_jobs.backend.api.resolvers import Api
+from jupyter_jobs.backend.running.runner import Runner
+from jupyter_jobs.backend.storage.repository import Repository
 from jupyter_jobs.jobs.operations import SUBMIT_JOB
 
 __all__ = ["BareApi"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_jobs.backend.repository import Repository
-from jupyter_jobs.backend.rows import now
+from jupyter_jobs.backend.storage.repository import Repository
+from jupyter_jobs.backend.storage.rows import now
 
 __all__ = ["Clock", "add", "end", "it_is"]
 

@@ -27,8 +27,8 @@ serve(Options(data_dir=Path(sys.argv[1]), slots={slots}))
 _DYING = """
 import os, signal, sys
 from pathlib import Path
-from jupyter_jobs.backend import runner
-from jupyter_jobs.backend.repository import Repository
+from jupyter_jobs.backend.running import runner
+from jupyter_jobs.backend.storage.repository import Repository
 from jupyter_jobs.backend.server import Options, serve
 
 owner = Repository if hasattr(Repository, {name!r}) else runner

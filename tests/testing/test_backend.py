@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_jobs.backend.runner import Runner
+from jupyter_jobs.backend.running.runner import Runner
 from jupyter_jobs.jobs.embedded import EmbeddedBackend, data_folder, find_backend, runtime_file
 from jupyter_jobs.jobs.operations import SUBMIT_JOB
 from jupyter_jobs.testing.backend import ScriptedBackend

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jupyter_jobs.backend.refusal import Refusal
-from jupyter_jobs.backend.repository import Repository
+from jupyter_jobs.backend.storage.repository import Repository
 from jupyter_jobs.testing.runner import Clock, ScriptedRunner
 from jupyter_jobs.testing.script import Outcome, Script
 from jupyter_jobs.testing.submitted import Submitted

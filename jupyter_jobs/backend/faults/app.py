@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from jupyter_jobs.appsync.auth import Purpose, Verifier, same_credentials
 from jupyter_jobs.backend.faults.frames import FaultyFrames
 from jupyter_jobs.backend.faults.rules import Chosen, Faults
-from jupyter_jobs.backend.sinks import EXTENSION
+from jupyter_jobs.backend.realtime.sinks import EXTENSION
 from jupyter_jobs.errors import Unauthorized
 
 __all__ = ["ExpiringVerifier", "FaultyApp"]

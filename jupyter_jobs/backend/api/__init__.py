@@ -1,0 +1,1 @@
+"""GraphQL: what can be asked of the jobs, and done with them."""

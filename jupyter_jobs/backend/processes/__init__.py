@@ -1,0 +1,1 @@
+"""A job's process: how it is started, found again and ended."""

@@ -1,0 +1,1 @@
+"""WebSockets: who subscribed to what, and what each is sent."""

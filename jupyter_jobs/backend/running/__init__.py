@@ -1,0 +1,1 @@
+"""Which job runs when, from its turn to its end."""

@@ -1,0 +1,1 @@
+"""What is kept of the jobs, and how it survives."""

@@ -1,0 +1,1 @@
+"""HTTP: who is let in, with how much, and by which way."""
