@@ -98,19 +98,33 @@ def test_a_guest_has_named_requests_run_by_the_backends_own_python(hosting: Runn
     assert hosting.request("/graphql", json.dumps(asked).encode())["data"] == {"jobPayload": None}
 
 
+def test_guests_are_told_no_more_than_counts_of_connections(hosting: RunningBackend) -> None:
+    status, told, _ = post(hosting, GUEST, "/stats", method="GET")
+
+    assert status == 200
+    assert {"connections", "subscriptions"} <= told.keys()
+    assert told.keys() & {"pid", "jobs", "notices", "processes", "waitsFor"} == set()
+    assert {"pid", "jobs", "notices"} <= hosting.stats().keys()
+
+
 def test_trusted_guests_have_any_code_run(tmp_path: Path) -> None:
     with running_backend(tmp_path / "data", *guests(tmp_path, trusted=True)) as backend:
         assert submit(backend, GUEST, Command(["true"]))["kind"] == "COMMAND"
 
 
 def post(
-    backend: RunningBackend, key: str, path: str = "/graphql", body: Any = None
+    backend: RunningBackend,
+    key: str,
+    path: str = "/graphql",
+    body: Any = None,
+    *,
+    method: str = "POST",
 ) -> tuple[int, dict[str, Any], http.client.HTTPMessage]:
     address = urlsplit(backend.http)
     connection = http.client.HTTPConnection(address.netloc, timeout=PATIENCE_S)
     with closing(connection):
         text = json.dumps(body or {"query": TYPENAME})
-        connection.request("POST", path, text, {"x-api-key": key})
+        connection.request(method, path, text, {"x-api-key": key})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read()), answer.headers
 

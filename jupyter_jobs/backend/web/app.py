@@ -76,7 +76,7 @@ class Backend:
         hosts: Names and addresses besides loopback's that are accepted as `Host`.
         rotate: Changes the backend's own key; raises `ValueError` where that cannot be.
         timing: How clients are kept time with.
-        stats: What `/stats` adds to the counts of connections.
+        stats: What `/stats` tells the owner besides the counts of connections.
         pages: What is there besides.
         around: Puts something between the guard at the door and the rest.
     """
@@ -192,7 +192,7 @@ class Backend:
 
     async def _show_stats(self, request: Request) -> Response:
         try:
-            await self._admit(request)
+            caller, _ = await self._admit(request)
         except Refused as refused:
             return refused.response
         counts = {
@@ -201,7 +201,7 @@ class Backend:
             "droppedEvents": self._topics.dropped,
             "cutClients": self._topics.cut,
         }
-        return JSONResponse({**counts, **self._stats()})
+        return JSONResponse({**counts, **(self._stats() if caller.is_owner else {})})
 
     def _behind_key(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
