@@ -242,15 +242,21 @@ export function bridgeOf(model: PanelModel, closed: AbortSignal): Bridge {
   /** After a snapshot: say again what may have been lost on the way. */
   function resume(): void {
     clearTimeout(farewell);
+    repeat();
+    following.resume();
+  }
+
+  /** Say again what waits: it may be lost, or stand behind a cell where there is a way past it by now. */
+  function repeat(): void {
     for (const each of pending.values()) {
       if (clock() - each.sentAt < FIRST_WORD_MS) continue;
       each.sentAt = clock();
       send(each.message);
     }
-    following.resume();
   }
 
   function look(): void {
+    repeat();
     const { liveCount } = store;
     const quietFor = clock() - heardAt;
     const patience =

@@ -269,6 +269,20 @@ describe("actions", () => {
     expect(actionOf(model, 1)).toEqual(actionOf(model, 0));
   });
 
+  test("one that waits is said again, for there may be a way past the cell by now", () => {
+    const [bridge, model] = live();
+    void bridge.request("cancel", ["a"]);
+
+    vi.advanceTimersByTime(2 * FIRST_WORD_MS + 1000);
+    const { page, actionId } = actionOf(model);
+    const said = model.sent.filter(({ type }) => type === "action");
+    model.say({ type: "reply", page, actionId, ok: true, data: {} });
+    vi.advanceTimersByTime(2 * FIRST_WORD_MS);
+
+    expect(said).toEqual([actionOf(model), actionOf(model), actionOf(model)]);
+    expect(model.sent.filter(({ type }) => type === "action")).toEqual(said);
+  });
+
   test("when the comm went and nobody answers, those that wait are refused", async () => {
     const [bridge, model] = live();
     const refused = vi.fn();
