@@ -12,7 +12,7 @@ from tests.fuzz.pure import TARGETS, hold
 from tests.fuzz.stalls import stall
 from tests.support.backend import PATIENCE_S
 
-EXAMPLES = 150
+EXAMPLES = 100
 
 
 @pytest.fixture(scope="module")
