@@ -102,8 +102,8 @@ def _become_shim(folder: Path, reports: int, start: str) -> None:
         reports: A descriptor of its FIFO.
         start: The folder in which the nursery was started.
     """
-    os.setsid()
     os.chdir(folder)
+    os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     try:
         errors = os.open("shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)

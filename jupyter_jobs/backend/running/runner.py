@@ -169,7 +169,7 @@ class Runner(Ends):
         if not_before is not None:
             since = max(since, self._elapsed(not_before, BACKOFF_LIMIT_S))
         for id_ in body["after"] or ():
-            if id_ in self._schedule:
+            if self._schedule.waits(id_):
                 unmet.append(id_)
                 continue
             dependency = self.repository.newest(id_)

@@ -173,6 +173,10 @@ class Schedule:
         """Whether a job waits, or runs, or is about to."""
         return id_ in self._waiting or id_ in self._running
 
+    def waits(self, id_: str) -> bool:
+        """Whether a job waits: its end, whatever it is, will still be told."""
+        return id_ in self._waiting
+
     @property
     def live(self) -> int:
         """Jobs that run or wait to be started here."""

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from jupyter_jobs.jobs.embedded import process_started_at
-from jupyter_jobs.jobs.operations import GET_JOB, JOB_LOGS, JOB_PAYLOAD, SUBMIT_JOB
+from jupyter_jobs.jobs.operations import CANCEL_JOB, GET_JOB, JOB_LOGS, JOB_PAYLOAD, SUBMIT_JOB
 from jupyter_jobs.worker.job import current_job
 from tests.backend.running.test_runner import ask, ended, says, submit, tree_of, wait
 from tests.support.backend import PATIENCE_S, RunningBackend, running_backend
@@ -381,3 +381,37 @@ if can_mount():  # elsewhere no disk can be made that is small enough to be fill
         assert "Traceback" not in told.stderr
         with running_backend(disk / "backend") as backend:
             assert ask(backend, GET_JOB, id="a")["status"] == "SUCCEEDED"
+
+
+HELD = """
+import asyncio, sys
+from pathlib import Path
+from jupyter_jobs.backend.processes.nurseries import Nurseries
+from jupyter_jobs.backend.server import Options, serve
+
+get, folder = Nurseries.get, Path(sys.argv[1])
+
+async def held(self, python):
+    await asyncio.to_thread(folder.with_name("held").write_text, "now")
+    await asyncio.to_thread(folder.with_name("go").read_text)
+    return await get(self, python)
+
+Nurseries.get = held
+serve(Options(data_dir=folder, slots=1))
+"""
+
+
+def test_a_job_after_one_that_was_cancelled_as_it_was_launched_is_told(tmp_path: Path) -> None:
+    for name in ("held", "go"):
+        os.mkfifo(tmp_path / name)
+    with scripted_backend(tmp_path / "backend", HELD) as backend:
+        first = submit(backend, "COMMAND", {"args": ["true"]})
+        (tmp_path / "held").read_text()
+        ask(backend, CANCEL_JOB, id=first)
+        second = submit(backend, "COMMAND", {"args": ["true"]}, after=[first])
+        (tmp_path / "go").write_text("now")
+
+        job = ended(backend, second)
+
+    assert job["status"] == "CANCELLED"
+    assert json.loads(job["error"])["type"] == "DependencyFailed"
