@@ -63,12 +63,15 @@ class Shell:
 
 
 def _environ(backend: RunningBackend) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return {
-        **kept,
+        **_kept(),
         "JUPYTER_JOBS_ENDPOINT": backend.http,
         "JUPYTER_JOBS_API_KEY": backend.key,
     }
+
+
+def _kept() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "COLUMNS"}
 
 
 def _runner(
@@ -108,6 +111,19 @@ def works(
 def shell(backend: RunningBackend) -> Shell:
     """Commands as processes, to a backend that runs jobs."""
     return Shell(_environ(backend))
+
+
+@pytest.fixture
+def own_shell(own_backend: RunningBackend) -> Shell:
+    """Commands as processes, about a backend that the test has alone, which they find as that of this machine."""
+    folder = own_backend.data_dir
+    return Shell(
+        {
+            **_kept(),
+            "JUPYTER_JOBS_DATA_DIR": str(folder),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        }
+    )
 
 
 @pytest.fixture

@@ -39,20 +39,6 @@ def runs(backend: RunningBackend, count: int = 1) -> bool:
     return backend.stats()["jobs"].get("RUNNING") == count
 
 
-@pytest.fixture
-def shell(own_backend: RunningBackend) -> Shell:
-    """Commands as processes, about a backend that the test has alone."""
-    folder = own_backend.data_dir
-    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    return Shell(
-        {
-            **kept,
-            "JUPYTER_JOBS_DATA_DIR": str(folder),
-            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        }
-    )
-
-
 def test_stop_ends_the_backend_of_this_machine(started_backends_end: None, capsys: Capture) -> None:
     backend = ensure_backend()
 
@@ -84,12 +70,12 @@ def test_stop_is_of_one_folder_and_does_not_wait_for_ever(
 
 
 def test_a_drain_takes_nothing_new_and_waits_for_what_is_live(
-    own_backend: RunningBackend, shell: Shell, tmp_path: Path
+    own_backend: RunningBackend, own_shell: Shell, tmp_path: Path
 ) -> None:
     submit(own_backend, "long", f"until [ -e {tmp_path}/go ]; do sleep 0.05; done")
     until(lambda: runs(own_backend))
 
-    with shell.started("stop", "--drain") as stopping:
+    with own_shell.started("stop", "--drain") as stopping:
         assert stopping.stdout is not None
         assert stopping.stdout.readline() == "waiting for 1 live job: long (running)\n"
         refused = submit(own_backend, "late", "true")
@@ -108,37 +94,37 @@ def test_a_drain_takes_nothing_new_and_waits_for_what_is_live(
 
 
 def test_a_drain_that_takes_too_long_says_what_it_waits_for(
-    own_backend: RunningBackend, shell: Shell
+    own_backend: RunningBackend, own_shell: Shell
 ) -> None:
     for name in ("one", "two", "three", "four"):
         submit(own_backend, name, "sleep 60")
     until(lambda: runs(own_backend, min(4, os.cpu_count() or 1)))
 
-    code, out, err = shell("stop", "--drain", "--timeout", "0.3")
+    code, out, err = own_shell("stop", "--drain", "--timeout", "0.3")
 
     assert code == 124
     assert out.startswith("waiting for 4 live jobs: one (running), two (")
     assert "it waits for 4 live jobs: one (running)" in err
     assert "jupyter-jobs stop ends it now, and they go on" in err
     assert own_backend.stats()["draining"] is True
-    assert shell("stop")[0] == 0
+    assert own_shell("stop")[0] == 0
     assert own_backend.process.wait(PATIENCE_S) == 0
 
 
 def test_cancel_asks_first_and_then_cancels_all_that_is_live(
-    own_backend: RunningBackend, shell: Shell
+    own_backend: RunningBackend, own_shell: Shell
 ) -> None:
     for number in range(6):
         submit(own_backend, f"job-{number}", "sleep 60")
     until(lambda: "RUNNING" in own_backend.stats()["jobs"])
 
-    with shell.on_terminal("stop", "--cancel") as terminal:
+    with own_shell.on_terminal("stop", "--cancel") as terminal:
         terminal.until("Cancel 6 live jobs and end the backend? [y/N]")
         terminal.type("n\n")
         refused = terminal.exit_code()
-    unasked = shell("stop", "--cancel")
+    unasked = own_shell("stop", "--cancel")
     live_before = own_backend.stats()["live"]
-    code, out, _ = shell("stop", "--cancel", "--yes")
+    code, out, _ = own_shell("stop", "--cancel", "--yes")
 
     assert refused == 2
     assert unasked == (
@@ -169,9 +155,9 @@ def running(backend: EmbeddedBackend) -> RunningBackend:
 
 
 def test_a_drain_with_nothing_to_wait_for_ends_at_once(
-    own_backend: RunningBackend, shell: Shell
+    own_backend: RunningBackend, own_shell: Shell
 ) -> None:
-    code, out, _ = shell("stop", "--drain")
+    code, out, _ = own_shell("stop", "--drain")
 
     assert (code, out) == (0, f"stopped the backend, process {own_backend.pid}; no job was live\n")
 
@@ -193,11 +179,11 @@ def test_a_kernel_that_submits_to_a_draining_backend_is_told_what_to_do(
 
 
 def test_one_that_is_held_is_told_with_what_lets_it_go_on(
-    own_backend: RunningBackend, shell: Shell
+    own_backend: RunningBackend, own_shell: Shell
 ) -> None:
     os.kill(own_backend.pid, signal.SIGSTOP)
 
-    code, out, err = shell("stop")
+    code, out, err = own_shell("stop")
     os.kill(own_backend.pid, signal.SIGCONT)
 
     assert (code, out) == (4, "")
@@ -205,12 +191,12 @@ def test_one_that_is_held_is_told_with_what_lets_it_go_on(
 
 
 def test_one_of_another_host_is_not_ended_from_here(
-    own_backend: RunningBackend, shell: Shell
+    own_backend: RunningBackend, own_shell: Shell
 ) -> None:
     [file] = (own_backend.data_dir / "runtime").glob("jupyter-jobs-*.json")
     file.write_text(json.dumps(json.loads(file.read_text()) | {"host": "far-away"}))
 
-    code, _, err = shell("stop")
+    code, _, err = own_shell("stop")
 
     assert code == 4
     assert "runs on the host far-away" in err
@@ -235,12 +221,12 @@ def test_drain_and_cancel_are_not_said_together(capsys: Capture) -> None:
 
 
 def test_whoever_interrupts_a_drain_is_told_that_it_goes_on(
-    own_backend: RunningBackend, shell: Shell
+    own_backend: RunningBackend, own_shell: Shell
 ) -> None:
     submit(own_backend, "long", "sleep 60")
     until(lambda: runs(own_backend))
 
-    with shell.started("stop", "--drain") as stopping:
+    with own_shell.started("stop", "--drain") as stopping:
         assert stopping.stdout is not None
         stopping.stdout.readline()
         stopping.send_signal(signal.SIGINT)

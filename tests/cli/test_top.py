@@ -1,5 +1,4 @@
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -29,20 +28,6 @@ def sample(at: float, counts: list[int], loads: dict[str, Load], **more: Any) ->
         **more,
     }
     return Sample(at, stats, loads)
-
-
-@pytest.fixture
-def shell(own_backend: RunningBackend) -> Shell:
-    """Commands as processes, about a backend that the test has alone."""
-    folder = own_backend.data_dir
-    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    return Shell(
-        {
-            **kept,
-            "JUPYTER_JOBS_DATA_DIR": str(folder),
-            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        }
-    )
 
 
 def submit(backend: RunningBackend, id_: str, shell: str) -> None:
@@ -80,11 +65,11 @@ def test_a_single_sample_has_no_rates() -> None:
 
 
 def test_one_object_tells_of_the_backend_and_the_busiest_job(
-    own_backend: RunningBackend, shell: Shell
+    own_backend: RunningBackend, own_shell: Shell
 ) -> None:
     submit(own_backend, "spins", "while :; do :; done")
 
-    code, out, err = shell("top", "--json", "--every", "0.5")
+    code, out, err = own_shell("top", "--json", "--every", "0.5")
 
     told = json.loads(out)
     assert (code, err, len(out.splitlines())) == (0, "", 1)
@@ -97,10 +82,12 @@ def test_one_object_tells_of_the_backend_and_the_busiest_job(
     assert told["storage"]["free"] > 0
 
 
-def test_where_nobody_looks_it_is_one_picture(own_backend: RunningBackend, shell: Shell) -> None:
+def test_where_nobody_looks_it_is_one_picture(
+    own_backend: RunningBackend, own_shell: Shell
+) -> None:
     submit(own_backend, "sleeps", "sleep 60")
 
-    code, out, err = shell("top", "--every", "0.2")
+    code, out, err = own_shell("top", "--every", "0.2")
 
     assert (code, err) == (0, "")
     assert f"process {own_backend.pid}" in out
@@ -110,9 +97,9 @@ def test_where_nobody_looks_it_is_one_picture(own_backend: RunningBackend, shell
 
 
 def test_on_a_terminal_it_goes_on_until_the_backend_ends(
-    own_backend: RunningBackend, shell: Shell
+    own_backend: RunningBackend, own_shell: Shell
 ) -> None:
-    with shell.on_terminal("top", "--every", "0.2") as terminal:
+    with own_shell.on_terminal("top", "--every", "0.2") as terminal:
         terminal.until("none yet")
         submit(own_backend, "late", "sleep 60")
         terminal.until("1 running", "late")

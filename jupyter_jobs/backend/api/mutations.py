@@ -38,12 +38,12 @@ class Mutations:
     def retry_job(self, _: Any, info: Info, id: str) -> Body | Awaitable[Body]:
         """Submit the work of a job that ended once more."""
         if not info.context.owner:
-            check_job(self._known(id), "retry")
+            check_job(self._repository.known(id), "retry")
         return self._submissions.retry(id)
 
     def cancel_job(self, _: Any, info: Info, id: str) -> Body:
         """Ask for the end of a job."""
-        body = self._known(id)
+        body = self._repository.known(id)
         if not info.context.owner:
             check_job(body, "cancel")
         # One that has a process already and is not said to run yet must stay live until that process is gone: else
@@ -65,7 +65,7 @@ class Mutations:
             read_json(changes.get(name), name)
         if changes.get("total") and "done" in changes and "progress" not in changes:
             changes["progress"] = min(max(changes["done"] / changes["total"], 0.0), 1.0)
-        body = self._known(id_)
+        body = self._repository.known(id_)
         if not info.context.owner:
             check_job(body, "report on")
         point = None
@@ -81,7 +81,7 @@ class Mutations:
                 "store its result elsewhere and say where.",
                 {"size": size, "limit": EVENT_LIMIT},
             )
-        body = self._repository.update(id_, changes, expected)
+        body = self._repository.change(body, changes, expected)
         if point is not None:
             self._measuring.keep(point)
         if JobStatus(body["status"]).is_terminal:
@@ -100,9 +100,3 @@ class Mutations:
         if not info.context.owner:
             check_owner("forget jobs")
         return await self._retention.prune(before, group, files_only=bool(filesOnly))
-
-    def _known(self, id_: str) -> Body:
-        body = self._repository.get(id_)
-        if body is None:
-            raise Refusal("JobNotFound", f"There is no job {id_}.")
-        return body

@@ -11,7 +11,6 @@ from jupyter_jobs.backend.api.answers import selected_fields
 from jupyter_jobs.backend.api.inputs import read_limit, read_moment
 from jupyter_jobs.backend.api.job_folder import JobFolder
 from jupyter_jobs.backend.api.rights import check_job
-from jupyter_jobs.backend.refusal import Refusal
 from jupyter_jobs.backend.running.runner import Runner
 from jupyter_jobs.backend.storage.repository import Body, Repository
 
@@ -84,7 +83,7 @@ class Queries:
 
     def job_queue(self, _: Any, __: Info, id: str) -> dict[str, Any] | None:
         """Return a `QueuePlace`, or None."""
-        self._known(id)
+        self._repository.known(id)
         return self._runner.queue_place(id)
 
     async def job_result(self, _: Any, info: Info, id: str) -> dict[str, Any] | None:
@@ -95,17 +94,11 @@ class Queries:
 
     def job_payload(self, _: Any, info: Info, id: str) -> str | None:
         """Return what a job was submitted with, or None."""
-        body = self._known(id)
+        body = self._repository.known(id)
         if not info.context.owner:
             check_job(body, "read the work of")
         return self._repository.payload(id)
 
     def _folder(self, id_: str) -> JobFolder:
-        body = self._known(id_)
+        body = self._repository.known(id_)
         return JobFolder(self._runner.folder / "jobs" / id_, body)
-
-    def _known(self, id_: str) -> Body:
-        body = self._repository.get(id_)
-        if body is None:
-            raise Refusal("JobNotFound", f"There is no job {id_}.")
-        return body

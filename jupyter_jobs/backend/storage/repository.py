@@ -135,6 +135,17 @@ class Repository(Pruning):
         """Return a job, or None."""
         return self._one("WHERE id = ?", id_)
 
+    def known(self, id_: str) -> Body:
+        """Return a job.
+
+        Raises:
+            Refusal: `JobNotFound`.
+        """
+        body = self.get(id_)
+        if body is None:
+            raise Refusal("JobNotFound", f"There is no job {id_}.")
+        return body
+
     def retry_of(self, id_: str) -> Body | None:
         """Return the retry of a job, or None."""
         return self._one("WHERE retryOf = ?", id_)
@@ -179,7 +190,7 @@ class Repository(Pruning):
         """
         private = {"pid": None, "processStarted": None, "boot": None}
         changes = dict.fromkeys(_OF_A_RUN) | {"message": message, "status": "QUEUED"}
-        return self._write(self._known(id_), changes, private)
+        return self._write(self.known(id_), changes, private)
 
     def page(
         self,
@@ -237,13 +248,22 @@ class Repository(Pruning):
         """Write changes to a job and return it as it then is.
 
         Raises:
-            Refusal: `JobNotFound`, `VersionConflict` (`errorInfo` has the present version) or `InvalidTransition`.
+            Refusal: `JobNotFound`, or as `change`.
         """
-        body = self._known(id_)
+        return self.change(self.known(id_), changes, expected_version)
+
+    def change(
+        self, body: Body, changes: Mapping[str, Any], expected_version: int | None = None
+    ) -> Body:
+        """Write changes to a job that was read just now, with nothing awaited since; returns it as it then is.
+
+        Raises:
+            Refusal: `VersionConflict` (`errorInfo` has the present version) or `InvalidTransition`.
+        """
         if expected_version is not None and body["version"] != expected_version:
             raise Refusal(
                 "VersionConflict",
-                f"Job {id_} has version {body['version']}, not {expected_version}.",
+                f"Job {body['id']} has version {body['version']}, not {expected_version}.",
                 {"version": body["version"]},
             )
         return self._write(body, changes)
@@ -260,7 +280,7 @@ class Repository(Pruning):
         Raises:
             Refusal: It is not running.
         """
-        body = self._known(id_)
+        body = self.known(id_)
         times = {"startedAt": body["startedAt"], "finishedAt": self._now_after(body["updatedAt"])}
         history = [*json.loads(body["history"] or "[]"), {**times, **run}]
         text = json.dumps(history, ensure_ascii=False)  # every event carries it
@@ -340,12 +360,6 @@ class Repository(Pruning):
     def _one(self, where: str, value: str) -> Body | None:
         row = self._db.row(_SELECT + where, [value])
         return None if row is None else to_body(row)
-
-    def _known(self, id_: str) -> Body:
-        body = self.get(id_)
-        if body is None:
-            raise Refusal("JobNotFound", f"There is no job {id_}.")
-        return body
 
     def _tell(self) -> None:
         bodies, self._untold = self._untold, []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
@@ -66,7 +65,6 @@ class Backend:
     Attributes:
         app: The ASGI application.
         sockets: WebSocket connections that are open.
-        active_at: `time.monotonic()` of the last request.
 
     Args:
         api: Executes GraphQL.
@@ -103,7 +101,6 @@ class Backend:
         self._timing = timing
         self._stats = stats
         self.sockets = 0
-        self.active_at = time.monotonic()
         routes = [
             Route("/graphql", self._graphql, methods=["POST"]),
             Route("/ping", _ping),
@@ -117,7 +114,6 @@ class Backend:
         self.app: ASGIApp = Guard(around(app) if around else app, hosts=hosts)
 
     async def _graphql(self, request: Request) -> Response:
-        self.active_at = time.monotonic()
         try:
             caller, body = await self._admit(request)
         except Refused as refused:
@@ -188,7 +184,6 @@ class Backend:
         finally:
             self.sockets -= 1
             self._owners.discard(session)
-            self.active_at = time.monotonic()
 
     async def _show_stats(self, request: Request) -> Response:
         try:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +16,6 @@ from jupyter_jobs.jobs.operations import (
     UPDATE_JOB,
 )
 from tests.support.bare_api import BareApi
-
-
-@pytest.fixture
-def backend(tmp_path: Path) -> Iterator[BareApi]:
-    made = BareApi(tmp_path)
-    yield made
-    made.repository.close()
 
 
 async def test_a_worker_elsewhere_works_a_job_off(backend: BareApi) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,6 @@ from jupyter_jobs.jobs.operations import (
 )
 from jupyter_jobs.worker.logfile import LogWriter
 from tests.support.bare_api import BareApi
-
-
-@pytest.fixture
-def backend(tmp_path: Path) -> Iterator[BareApi]:
-    made = BareApi(tmp_path)
-    yield made
-    made.repository.close()
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from jupyter_jobs.jobs.operations import CANCEL_JOB, GET_JOB, SUBMIT_JOB, many
 from tests.support.bare_api import BareApi
-
-
-@pytest.fixture
-def backend(tmp_path: Path) -> Iterator[BareApi]:
-    made = BareApi(tmp_path)
-    yield made
-    made.repository.close()
 
 
 async def test_a_publication_holds_what_the_caller_selected_and_no_more(backend: BareApi) -> None:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +19,6 @@ from jupyter_jobs.jobs.operations import (
     UPDATE_JOB,
 )
 from tests.support.bare_api import BareApi
-
-
-@pytest.fixture
-def backend(tmp_path: Path) -> Iterator[BareApi]:
-    made = BareApi(tmp_path)
-    yield made
-    made.repository.close()
 
 
 async def test_a_submitted_job_is_answered_in_full_and_published_as_it_was_selected(
