@@ -159,6 +159,19 @@ class WebServer(uvicorn.Server):
         """Wait for the end; uvicorn's own looks for it ten times a second."""
         await self._stopped.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, and only then close.
+
+        A connection that was accepted in the same moment has to be one of the server's by then: asyncio drops it
+        unclosed if its server has gone before (CPython, issue 109564), and uvicorn would not tell it to end.
+        """
+        loop = asyncio.get_running_loop()
+        for listener in sockets or ():
+            loop.remove_reader(listener)
+        for _ in ("its transport is made", "its protocol is told"):
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
     def transport(self, scope: Scope) -> asyncio.Transport | None:
         """Return the TCP connection that something came on, or None if it is gone."""
         for connection in self.server_state.connections:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -120,3 +121,19 @@ async def test_a_server_that_nobody_asks_sleeps() -> None:
         waits = [handle for handle in loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]  # nothing else tells
 
     assert waits == []
+
+
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_who_comes_in_the_moment_of_the_end_is_sent_away(turns: int) -> None:
+    gc.disable()  # which would end what was dropped
+    try:
+        async with serving(deny) as (_, url):
+            newcomer = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+    finally:
+        gc.enable()
+
+    with newcomer:
+        newcomer.settimeout(PATIENCE_S)
+        assert newcomer.recv(1) == b""
