@@ -166,6 +166,15 @@ class AppSyncClient:
         if self._shared is not None:
             self._shared.reconnect_now()
 
+    def reauthorize_requests(self, auth: Auth) -> None:
+        """Use other credentials for all requests from now on. From any thread; `reauthorize` sees to the rest.
+
+        Raises:
+            ConfigurationError: This is no authorization.
+        """
+        _check(auth)
+        self._http.reauthorize(auth)
+
     def reauthorize(self, auth: Auth) -> None:
         """Use other credentials from now on: for requests at once, and the subscriptions move to a connection of theirs.
 
@@ -175,12 +184,11 @@ class AppSyncClient:
             ConfigurationError: This is no authorization.
             LocalProtocolError: This is not the thread of the client's event loop.
         """
-        _check(auth)
         old = self._shared
         if old is not None:
             old.check_loop()
+        self.reauthorize_requests(auth)
         self._auth = auth
-        self._http.reauthorize(auth)
         if old is None:
             return
         self._unobserve()

@@ -149,11 +149,13 @@ class Following:
 
     def reconnect(self, auth: Auth | None = None) -> None:
         """Try to connect now, with new credentials if some are given. From any thread."""
-        if auth is not None and threading.get_ident() == self.thread_id:
-            self.api.wire.reauthorize(auth)  # the rest of a cell, which holds the loop, needs them
-        elif auth is not None:
-            call_soon(self.loop, self.api.wire.reauthorize, auth)
-        call_soon(self.loop, self.api.wire.reconnect_now)
+        wire = self.api.wire
+        if auth is not None:
+            wire.reauthorize_requests(
+                auth
+            )  # the caller's next one needs them, whoever holds the loop
+            call_soon(self.loop, wire.reauthorize, auth)
+        call_soon(self.loop, wire.reconnect_now)
 
     def check_open(self) -> None:
         """Raise MonitorClosed after `aclose`."""

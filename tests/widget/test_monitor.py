@@ -184,6 +184,28 @@ async def test_reconnect_with_the_same_credentials_tries_them_again(
     await until_ready(monitor)
 
 
+async def test_new_credentials_are_there_for_the_next_line_whatever_holds_the_loop(
+    external_backend: RunningBackend,
+) -> None:
+    monitor = JobMonitor(
+        external_backend.http, auth=ApiKeyAuth(WRONG_KEY), group="held", loop="thread"
+    )
+    held, free = threading.Event(), threading.Event()
+    monitor._client.loop.call_soon_threadsafe(lambda: (held.set(), free.wait()))
+    held.wait()
+
+    try:
+        monitor.reconnect(ApiKeyAuth(KEY))
+        job = monitor.submit("work")
+    finally:
+        free.set()
+
+    assert job.status == "QUEUED"
+    await closed(monitor)
+    ending = asyncio.run_coroutine_threadsafe(monitor._client.aclose(), monitor._client.loop)
+    await asyncio.wrap_future(ending)
+
+
 async def test_what_cannot_be_reconnected_stays_as_it_is(
     external_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
