@@ -79,7 +79,8 @@ def test_what_a_killed_work_leaves_behind_goes_with_it(tmp_path: Path) -> None:
     ) as running:
         running.outcome()
 
-        assert running.processes() == set()
+        while running.processes():  # they were sent SIGKILL, and die when the system comes to it
+            time.sleep(0.01)
 
 
 def test_a_tree_that_ignores_term_is_killed_after_the_grace(tmp_path: Path) -> None:
