@@ -28,9 +28,10 @@ GITHUB_ATTRIBUTES = frozenset(
     "abbr align alt border cellpadding cellspacing char charoff colspan dir headers height lang nowrap rowspan rules "
     "scope size span summary title valign value width".split()
 )
-# What JupyterLab 4.6 keeps of styles in a notebook that is not trusted: `allowedStyles` of its sanitizer.
+# What JupyterLab 4.6 keeps of styles in a notebook that is not trusted: `allowedStyles` of its sanitizer;
+# without `background`, which it is slow to check.
 JUPYTERLAB_STYLES = frozenset(
-    "background border border-collapse border-radius border-top clear color display float font-family font-size font-variant gap "
+    "background-color border border-collapse border-radius border-top clear color display float font-family font-size font-variant gap "
     "height line-height margin margin-top max-width min-width opacity overflow overflow-wrap padding padding-right table-layout "
     "text-align vertical-align white-space width".split()
 )
