@@ -8,6 +8,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from jupyter_jobs.jobs.embedded import find_backend
 from tests.support.backend import PATIENCE_S, RunningBackend, make_known, running_backend
 from tests.support.leftovers import nothing_left
 
@@ -74,10 +75,12 @@ def external_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
 
 @pytest.fixture
 def started_backends_end() -> Iterator[None]:
-    """The embedded backends that a test starts end with it; this process is their parent."""
+    """The embedded backends that a test starts end with it, in this process or in one that has ended."""
     before = {process.pid for process in psutil.Process().children()}
     yield
     started = [child for child in psutil.Process().children() if child.pid not in before]
+    if (backend := find_backend()) and backend.pid not in {child.pid for child in started}:
+        started.append(psutil.Process(backend.pid))
     for process in started:
         process.kill()
     psutil.wait_procs(started, PATIENCE_S)
