@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +19,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from jupyter_jobs._loop import call_soon
 from jupyter_jobs.errors import InvalidCall
-from jupyter_jobs.jobs.handle import JobHandle, in_slices
+from jupyter_jobs.jobs.handle import JobHandle, JobOwner, in_slices
 
 __all__ = ["AsCompleted", "Waited", "as_completed", "handles_of", "wait"]
 
@@ -57,7 +58,7 @@ def wait(
             f"return_when is one of {ALL_COMPLETED}, {FIRST_COMPLETED}, {FIRST_EXCEPTION}, not {return_when!r}"
         )
     handles = handles_of(jobs)
-    with _blocking(job for job in handles if not job.done()):
+    with _blocking({job._owner for job in handles if not job.done()}):
         for seconds in in_slices(timeout):
             found = concurrent.futures.wait(handles, seconds, return_when)
             if _is_over(found, return_when):
@@ -91,11 +92,10 @@ class AsCompleted(Generic[T]):
     """Jobs in the order in which they end; see `as_completed`."""
 
     def __init__(self, jobs: Iterable[JobHandle[T]], timeout: float | None = None) -> None:
-        self._jobs = handles_of(jobs)
+        self._jobs = dict.fromkeys(handles_of(jobs))
         self._timeout = timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
-        self._open = list(self._jobs)
-        self._left = len(set(self._jobs))
+        self._left = Counter(job._owner for job in self._jobs)  # to come, of each
         self._ended: SimpleQueue[Any] | None = None
         self._queue: asyncio.Queue[JobHandle[T]] | None = None
 
@@ -108,14 +108,12 @@ class AsCompleted(Generic[T]):
             self._tell(self._ended.put)
         if not self._left:
             raise StopIteration
-        while self._open and self._open[-1].done():  # only what has not ended is to be waited for
-            self._open.pop()
-        with _blocking(self._open):
+        with suppress(Empty):  # what has ended blocks nothing, wherever this is
+            return self._taken(self._ended.get_nowait())
+        with _blocking(self._left):
             for seconds in in_slices(self._seconds()):
                 with suppress(Empty):
-                    job: JobHandle[T] = self._ended.get(timeout=seconds)
-                    self._left -= 1
-                    return job
+                    return self._taken(self._ended.get(timeout=seconds))
         raise self._over()
 
     def __aiter__(self) -> AsyncIterator[JobHandle[T]]:
@@ -133,21 +131,24 @@ class AsCompleted(Generic[T]):
                 job = await self._queue.get()
         except TimeoutError:
             raise self._over() from None
-        self._left -= 1
-        return job
+        return self._taken(job)
 
     def _tell(self, ended: Callable[[Any], object]) -> None:
         """Call with each job when it has ended, on whichever thread that is seen."""
-        for job in dict.fromkeys(self._jobs):
+        for job in self._jobs:
             # Not the handle's own, which calls on the monitor's loop: it may be another one.
             concurrent.futures.Future.add_done_callback(job, ended)
+
+    def _taken(self, job: JobHandle[T]) -> JobHandle[T]:
+        self._left -= Counter([job._owner])  # keeps no owner of whose jobs none is to come
+        return job
 
     def _seconds(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def _over(self) -> TimeoutError:
         return TimeoutError(
-            f"{self._left} of {len(set(self._jobs))} jobs have not ended after {self._timeout:g} s; they go on"
+            f"{self._left.total()} of {len(self._jobs)} jobs have not ended after {self._timeout:g} s; they go on"
         )
 
 
@@ -175,11 +176,10 @@ def handles_of(jobs: Iterable[JobHandle[T]]) -> list[JobHandle[T]]:
 
 
 @contextmanager
-def _blocking(jobs: Iterable[JobHandle[Any]]) -> Iterator[None]:
-    """Tell the monitors of the jobs that have not ended that this thread waits for them."""
-    owners = {id(job._owner): job._owner for job in jobs}
+def _blocking(owners: Iterable[JobOwner]) -> Iterator[None]:
+    """Tell the monitors of jobs that have not ended that this thread waits for them."""
     with ExitStack() as stack:
-        for owner in owners.values():
+        for owner in owners:
             stack.enter_context(owner.blocking())
         yield
 

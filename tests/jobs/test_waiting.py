@@ -1,7 +1,8 @@
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -154,6 +155,26 @@ async def test_every_owner_is_told_of_the_wait_while_it_lasts(
     job = await asyncio.to_thread(next, as_completed(jobs))
 
     assert (job, told) == (jobs[0], ["waits", "goes on"])
+
+
+async def test_those_that_have_ended_are_taken_without_a_word_though_others_are_to_come(
+    jobs: list[JobHandle[Any]], client: JobClient, external_backend: RunningBackend
+) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def blocking() -> Iterator[None]:
+        told.append("waits")
+        yield
+
+    client.blocking = blocking
+    for job in jobs[:2]:
+        end(external_backend, job)
+        await job
+    iterator = as_completed(jobs)
+
+    assert {next(iterator), next(iterator)} == set(jobs[:2])
+    assert told == []
 
 
 @pytest.mark.parametrize(
