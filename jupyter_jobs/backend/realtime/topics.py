@@ -9,7 +9,6 @@ null; where the schema forbids null that is an error beside the data.
 from __future__ import annotations
 
 import functools
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
@@ -33,8 +32,10 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 
-from jupyter_jobs.appsync.messages import dumps
+from jupyter_jobs.appsync.messages import dumps, loads
+from jupyter_jobs.backend.api.documents import SHORT
 from jupyter_jobs.backend.api.flat import Leaf, flatten, fragments_of, pick
+from jupyter_jobs.backend.api.shape import check_fields, check_text
 from jupyter_jobs.backend.realtime.audiences import Audiences, Deliver, Subscriber
 from jupyter_jobs.backend.realtime.outbox import Room
 from jupyter_jobs.jobs.limits import EVENT_LIMIT
@@ -99,7 +100,7 @@ class Topics:
             RefusedStart: It is not a subscription that this schema has.
         """
         try:
-            request = json.loads(data)
+            request = loads(data)
             variables = request.get("variables") or {}
             if not isinstance(variables, dict):
                 raise TypeError
@@ -132,7 +133,12 @@ class Topics:
                         subscriber.deliver(text)
 
     def _parse(self, query: str) -> _Document:
+        if len(query) > SHORT:
+            said = f"A subscription may have {SHORT:,} characters, this one has {len(query):,}."
+            raise GraphQLError(said)
+        check_text(query)
         document = parse(query, no_location=True)
+        check_fields(document)
         operations = [n for n in document.definitions if isinstance(n, OperationDefinitionNode)]
         if len(operations) != 1 or operations[0].operation is not OperationType.SUBSCRIPTION:
             kind = operations[0].operation.value if operations else "unknown"
@@ -221,10 +227,6 @@ class Topics:
             where = "/".join(map(str, path))
             message = f"Cannot return null for non-nullable type: '{name}' within parent '{parent}' (/{where})"
         return {"message": message, "path": path}
-
-
-def _matches(arguments: Mapping[str, Any], selected: Mapping[str, Any]) -> bool:
-    return all(selected.get(name) == value for name, value in arguments.items())
 
 
 def _sources(schema: GraphQLSchema) -> dict[str, list[str]]:

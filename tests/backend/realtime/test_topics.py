@@ -211,6 +211,7 @@ def test_an_event_over_the_limit_is_dropped_and_counted(
         start("subscription S($id: ID!) { onJobUpdate(id: $id) { id } }"),
         start("subscription S($id: ID!) { onJobUpdate(id: $id) { id } }", {"id": None}),
         json.dumps({"query": GROUP, "variables": [1]}),
+        "[" * 100_000,
     ],
 )
 def test_what_is_no_subscription_of_this_schema_is_refused(topics: Topics, data: str) -> None:
@@ -218,3 +219,18 @@ def test_what_is_no_subscription_of_this_schema_is_refused(topics: Topics, data:
         topics.read(data, print)
 
     assert all(isinstance(error["message"], str) for error in caught.value.errors)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("subscription { onJobUpdate { id" + " " * 8192 + "} }", "may have 8,192 characters"),
+        ("subscription { onJobUpdate { " + "id " * 251 + "} }", "251 fields below one at the root"),
+        ("subscription { onJobUpdate " + "{ a " * 40, "more than 32 brackets in one another"),
+    ],
+)
+def test_a_subscription_is_no_larger_than_a_document_may_be(
+    topics: Topics, query: str, said: str
+) -> None:
+    with pytest.raises(RefusedStart, match=said):
+        topics.read(start(query), print)
