@@ -6,6 +6,7 @@ and a function that turns the answer into what the page gets; `perform` runs it 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -39,10 +40,12 @@ class Action(NamedTuple):
     Attributes:
         run: Takes the client and the ids of jobs, or the job to submit; yields the calls, returns what the page gets.
         needs: The operation without which the API cannot do it, if there is one.
+        is_slow: Whether it does more than ask, and takes its time: it never runs on the event loop's thread.
     """
 
     run: Callable[[JobClient, Sequence[Any]], Exchange]
     needs: str | None = None
+    is_slow: bool = False
 
 
 def cancel(client: JobClient, ids: Sequence[str]) -> Exchange:
@@ -181,7 +184,11 @@ def perform(
 
 async def _perform(client: JobClient, action: Action, ids: Sequence[Any], reply: Reply) -> None:
     with _Replying(reply) as answer:
-        answer.data = await client.api.drive(action.run(client, ids))
+        exchange = action.run(client, ids)
+        if action.is_slow:
+            answer.data = await asyncio.to_thread(client.api.drive_sync, exchange)
+        else:
+            answer.data = await client.api.drive(exchange)
 
 
 def _one(

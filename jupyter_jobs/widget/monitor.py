@@ -142,7 +142,7 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         self._panel = Panel(
             self._client, connection=self._connection, send=self._tell_page, act=self._act
         )
-        self._actions = {**ACTIONS, "reconnect": Action(self._reconnect)}
+        self._actions = {**ACTIONS, "reconnect": Action(self._reconnect, is_slow=True)}
         self._kinds: dict[str, str] = {}
         self._displays = Displays(
             take=self._take,
@@ -305,7 +305,7 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         perform(self._client, name, ids, reply, actions=self._actions)
 
     def _reconnect(self, *_: object) -> Exchange:
-        self.reconnect()
+        self.reconnect()  # may start a backend
         yield from ()
         return {}
 

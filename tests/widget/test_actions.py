@@ -2,6 +2,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -216,6 +217,15 @@ async def test_a_monitor_brings_actions_of_its_own(client: JobClient, way: Any) 
         "ok": False,
         "error": "no token: set JUPYTER_JOBS_TOKEN",
     }
+
+
+async def test_what_takes_its_time_does_so_off_the_loop(client: JobClient) -> None:
+    threads: list[int] = []
+    [(name, quick)] = table(lambda: threads.append(threading.get_ident())).items()
+
+    for action in (quick, quick._replace(is_slow=True)):
+        assert await click(client, name, actions={name: action}) == {"ok": True, "data": {}}
+    assert [thread == threading.get_ident() for thread in threads] == [True, False]
 
 
 async def test_an_interrupt_is_answered_and_goes_on(client: JobClient) -> None:

@@ -1,11 +1,16 @@
 """While a cell blocks the loop. These tests block it, too."""
 
+import asyncio
 import concurrent.futures
+import fcntl
 import time
+from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth
+from jupyter_jobs.jobs.embedded import data_folder, ensure_backend
 from jupyter_jobs.widget import standin
 from jupyter_jobs.widget.monitor import JobMonitor
 from tests.support.backend import RunningBackend
@@ -97,6 +102,33 @@ async def test_a_loop_that_was_blocked_goes_on_with_events(
 
     external_backend.update(job.id, status="SUCCEEDED", result="1")
     assert await job == 1
+
+
+@pytest.mark.usefixtures("started_backends_end")
+async def test_a_click_on_reconnect_leaves_the_loop_to_others_until_a_backend_is_found() -> None:
+    monitor = JobMonitor(group="found")
+    await until_ready(monitor)
+    process = psutil.Process(ensure_backend().pid)
+    process.kill()
+    process.wait(PATIENCE_S)
+
+    with open(data_folder() / "start.lock", "a") as lock:  # noqa: ASYNC230  a file on this machine
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as whoever starts one, and takes long
+        monitor._panel.receive(
+            {"type": "action", "page": "p", "action": "reconnect", "actionId": 1}
+        )
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert replies(monitor) == []
+    while not replies(monitor):  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0.01)
+
+    assert [reply["ok"] for reply in replies(monitor)] == [True]
+    await closed(monitor)
+
+
+def replies(monitor: JobMonitor) -> list[Any]:
+    return [message for message in monitor.comm.custom if message["type"] == "reply"]
 
 
 async def test_a_blocking_cell_gets_the_result_of_an_api_that_can_only_push() -> None:
