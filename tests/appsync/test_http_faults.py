@@ -127,13 +127,13 @@ SLOW = {
 @pytest.mark.parametrize("name", SLOW)
 async def test_no_call_outlasts_its_time(name: str, execute: Execute) -> None:
     async with RawHttp(SLOW[name]) as server:
-        with pytest.raises(RequestTimedOut, match=r"127\.0\.0\.1.*0\.2 s.*timeout=") as error:
-            await execute(server, idempotent=True, timeout=0.2)
+        with pytest.raises(RequestTimedOut, match=r"127\.0\.0\.1.*0\.5 s.*timeout=") as error:
+            await execute(server, idempotent=True, timeout=0.5)
 
         assert isinstance(error.value, TimeoutError)
         assert error.value.__cause__ is not None
         await server.left.wait()
-        assert len(server.requests) == 1
+        assert len(server.requests) <= 1  # a busy machine may need all of the time to connect
 
 
 async def test_a_server_that_does_not_read_is_given_up(execute: Execute) -> None:
@@ -143,7 +143,7 @@ async def test_a_server_that_does_not_read_is_given_up(execute: Execute) -> None
         deaf = Endpoint.parse(f"http://127.0.0.1:{listening.getsockname()[1]}/graphql")
 
         with pytest.raises(RequestTimedOut, match="did not answer in time"):
-            await execute(deaf, variables={"text": "x" * 20_000_000}, timeout=0.3)
+            await execute(deaf, variables={"text": "x" * 20_000_000}, timeout=1.0)
 
 
 async def test_what_never_left_is_tried_again_whatever_it_is(
