@@ -32,6 +32,7 @@ __all__ = ["ROWS", "ROW_FIELDS", "PanelState", "known_requests", "summary"]
 
 ROWS = 10_000  # rows a message
 READS = 2_000  # jobs that are read for one message: some 50 ms in which the event loop is held
+FIRST_READS = 500  # for the first of all, which a reader waits for: more than a page shows, and than it lists one by one
 SAVED_ROWS = 20  # rows for a page without a kernel
 SAVED_BYTES = 12_000  # of JSON, all of the summary
 _SAVED_LINE = 120
@@ -82,11 +83,9 @@ def _bytes(value: Any) -> int:
 
 def known_requests(store: JobStore) -> list[str]:
     """Return the names of requests that somebody may submit: those with a handler here, those seen before."""
-    seen = {
-        body["request"]
-        for body in list(store.bodies.values())
-        if body.get("kind") in (None, JobKind.REQUEST) and body.get("request")
-    }
+    # The pairs first: there are few of them, while jobs are many.
+    pairs = {(body.get("kind"), body.get("request")) for body in list(store.bodies.values())}
+    seen = {request for kind, request in pairs if kind in (None, JobKind.REQUEST) and request}
     return sorted(seen | HANDLERS.keys())[:_REQUESTS]
 
 
@@ -139,6 +138,7 @@ class PanelState:
     ) -> dict[str, Any]:
         """Return the message that tells everything, or begins to."""
         self._begin_message()
+        reads = READS if self._rows else FIRST_READS
         if not self._rows:
             self._dirty.clear()
         while self._dirty:
@@ -152,7 +152,7 @@ class PanelState:
             "type": "snapshot",
             "seq": self.seq,
             "now": now_ms,
-            "rows": encode(ROW_FIELDS, self._next_rows(READS)),
+            "rows": encode(ROW_FIELDS, self._next_rows(reads)),
             "connection": dict(connection),
             "backend": backend,
             "actions": list(actions),

@@ -339,6 +339,7 @@ async def test_many_jobs_follow_the_snapshot_by_themselves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(panel_state, "READS", 10)
+    monkeypatch.setattr(panel_state, "FIRST_READS", 5)
     page = Page()
     for n in range(35):
         page.merge(f"j{n}", 1)
