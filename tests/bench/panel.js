@@ -7,10 +7,13 @@
   const snapshot = { hello: 0, arrived: 0, painted: 0, bytes: 0 };
   const SNAPSHOT_BYTES = 20_000; // at least
   let drawing = 0;
+  let framing = false; // from a frame's first callback until it is painted
 
   // What a frame's callbacks cost, and the microtasks that they leave.
   window.requestAnimationFrame = (callback) =>
     nextFrame((time) => {
+      if (!framing) setTimeout(() => (framing = false));
+      framing = true;
       const began = performance.now();
       try {
         callback(time);
@@ -43,7 +46,8 @@
   };
 
   /** Call back with the time when what is now in the document has been painted. */
-  const whenPainted = (callback) => nextFrame(() => setTimeout(callback));
+  const whenPainted = (callback) =>
+    framing ? setTimeout(callback) : nextFrame(() => setTimeout(callback));
 
   const firstRows = new MutationObserver((changes) => {
     const drawn = ({ target, addedNodes }) =>
