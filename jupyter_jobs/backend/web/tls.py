@@ -6,6 +6,7 @@ The user's own processes reach it on loopback all the same, as any other backend
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import re
 import ssl
@@ -18,6 +19,8 @@ from jupyter_jobs.appsync.endpoint import is_loopback
 from jupyter_jobs.errors import ConfigurationError
 
 __all__ = ["Face", "face_of", "server_context"]
+
+log = logging.getLogger("jupyter_jobs.backend")
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
@@ -97,7 +100,7 @@ def _is_any(host: str) -> bool:
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Return what a server speaks TLS by: version 1.2 or newer.
+    """Return what a server speaks TLS by: version 1.2 or newer. Who connects is shown what the files then hold.
 
     Args:
         certificate: PEM file with the server's certificate, and those between it and its authority.
@@ -106,6 +109,46 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     Raises:
         ConfigurationError: A file cannot be used; says which, and what to do.
     """
+    context = _read(certificate, key)
+    context.sni_callback = _Renewal(certificate, key, context)
+    return context
+
+
+class _Renewal:
+    """Gives each connection what the files hold by then: certificates are renewed while the server runs.
+
+    OpenSSL calls it in each handshake, also where the client names no server. Files that cannot be used, as while one
+    of both is new, change nothing.
+    """
+
+    def __init__(self, certificate: Path, key: Path, context: ssl.SSLContext) -> None:
+        self._files = certificate, key
+        self._context = context
+        self._seen = [_state(path) for path in self._files]
+
+    def __call__(self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
+        seen = [_state(path) for path in self._files]
+        if seen != self._seen:
+            self._seen = seen
+            try:
+                self._context = _read(*self._files)
+            except ConfigurationError as error:
+                log.warning("the certificate of before is shown on: %s", error)
+            else:
+                log.info("the certificate was renewed")
+        connection.context = self._context
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Return what is another after a file was written or replaced; None if it is not there."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_size, told.st_mtime_ns, told.st_mode
+
+
+def _read(certificate: Path, key: Path) -> ssl.SSLContext:
     _check_private(key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

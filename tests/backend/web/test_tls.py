@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import ssl
 from pathlib import Path
 
@@ -15,13 +16,39 @@ NAME = "lab.example.org"
 @pytest.fixture(scope="module")
 def pems(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate and its key."""
-    folder = tmp_path_factory.mktemp("pems")
+    return issue(tmp_path_factory.mktemp("pems"))
+
+
+def issue(folder: Path) -> tuple[Path, Path]:
+    """Write another certificate and its key to a folder."""
     issued = trustme.CA().issue_cert(NAME)
     certificate, key = folder / "lab.pem", folder / "lab.key"
-    issued.cert_chain_pems[0].write_to_path(certificate)
-    issued.private_key_pem.write_to_path(key)
-    key.chmod(0o600)
+    put(certificate, issued.cert_chain_pems[0].bytes())
+    put(key, issued.private_key_pem.bytes())
     return certificate, key
+
+
+def put(path: Path, content: bytes) -> None:
+    """Replace a file: it is another one by its number, too, however fast that goes."""
+    part = path.with_suffix(".part")
+    part.write_bytes(content)
+    part.chmod(0o600)
+    part.replace(path)
+
+
+def shown(context: ssl.SSLContext, name: str | None) -> str:
+    """The certificate that a client is shown who asks for a name, or for none."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting.wrap_bio(back, there, server_hostname=name)
+    server = context.wrap_bio(there, back, server_side=True)
+    for side in (client, server, client, server):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    certificate = client.getpeercert(binary_form=True)
+    assert certificate is not None
+    return ssl.DER_cert_to_PEM_cert(certificate)
 
 
 def face(pems: tuple[Path, Path], host: str, *allowed: str) -> Face:
@@ -32,6 +59,40 @@ def face(pems: tuple[Path, Path], host: str, *allowed: str) -> Face:
 
 def test_a_server_speaks_tls_1_2_at_least(pems: tuple[Path, Path]) -> None:
     assert server_context(*pems).minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize("name", [NAME, None])
+def test_a_certificate_that_was_renewed_is_shown_from_then_on(
+    tmp_path: Path, name: str | None
+) -> None:
+    certificate, key = issue(tmp_path)
+    context, first = server_context(certificate, key), certificate.read_text()
+    before = shown(context, name)
+
+    issue(tmp_path)
+    after = shown(context, name)
+
+    assert before == first
+    assert after == certificate.read_text() != first
+
+
+def test_a_certificate_without_its_key_yet_is_not_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificate, key = issue(tmp_path)
+    context, first = server_context(certificate, key), certificate.read_text()
+    of_first = key.read_bytes()
+    issue(tmp_path)
+    of_second = key.read_bytes()
+
+    put(key, of_first)
+    half = [shown(context, NAME), shown(context, NAME)]
+    put(key, of_second)
+    whole = shown(context, NAME)
+
+    assert half == [first, first]
+    assert whole == certificate.read_text() != first
+    assert caplog.text.count("the certificate of before is shown on") == 1
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666, 0o620])
