@@ -181,7 +181,7 @@ class HttpTransport:
     def _perform_sync(self, step: Step, client: httpx.Client, deadline: Deadline) -> Any:
         match step:
             case Attempt():
-                return ask_sync(self._auth, step)
+                return ask_sync(self._auth, step, deadline.left())
             case Wait(seconds):
                 time.sleep(seconds)
             case Send():

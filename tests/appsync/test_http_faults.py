@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -144,6 +146,25 @@ async def test_a_server_that_does_not_read_is_given_up(execute: Execute) -> None
 
         with pytest.raises(RequestTimedOut, match="did not answer in time"):
             await execute(deaf, variables={"text": "x" * 20_000_000}, timeout=1.0)
+
+
+async def test_credentials_that_do_not_come_hold_no_call_up(
+    nobody: Endpoint, execute: Execute
+) -> None:
+    comes = threading.Event()
+
+    async def token() -> str:
+        await asyncio.to_thread(comes.wait)
+        return KEY
+
+    try:
+        with pytest.raises(RequestTimedOut, match=r"127\.0\.0\.1"):
+            await execute(nobody, TokenAuth(token), timeout=0.3)
+    finally:
+        comes.set()
+        for thread in threading.enumerate():
+            if thread.name == "jupyter-jobs-auth":
+                await asyncio.to_thread(thread.join)
 
 
 async def test_what_never_left_is_tried_again_whatever_it_is(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Thread
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import NoReturn, Protocol, TypeVar, runtime_checkable
 
 from jupyter_jobs._loop import is_cancelled
 from jupyter_jobs._redact import redact
 from jupyter_jobs.appsync.endpoint import Endpoint
-from jupyter_jobs.errors import ConfigurationError, Unauthorized, WireError
+from jupyter_jobs.errors import ConfigurationError, RequestTimedOut, Unauthorized, WireError
 
 __all__ = [
     "BAD_CREDENTIALS",
@@ -124,24 +124,39 @@ async def ask(auth: Auth, attempt: Attempt) -> dict[str, str]:
     try:
         answer = auth.headers(attempt)
         return dict(await answer if inspect.isawaitable(answer) else answer)
-    except Exception as exc:
-        raise _explain(exc, attempt) from exc
-    except asyncio.CancelledError as exc:
-        if is_cancelled():
+    except (Exception, asyncio.CancelledError) as exc:
+        if isinstance(exc, asyncio.CancelledError) and is_cancelled():
             raise
-        raise _explain(exc, attempt) from exc
+        _fail(exc, attempt)
 
 
-def ask_sync(auth: Auth, attempt: Attempt) -> dict[str, str]:
-    """Ask from any thread, also from one whose event loop is running.
+def ask_sync(auth: Auth, attempt: Attempt, timeout_s: float | None = None) -> dict[str, str]:
+    """Ask from any thread, also from one whose event loop is running; raises as `ask`.
 
     What must be awaited is awaited on a thread of its own: this one may be busy with a loop that cannot be nested.
+
+    Args:
+        auth: Who is asked.
+        attempt: What for.
+        timeout_s: How long that thread is waited for; None for as long as it takes.
+
+    Raises:
+        RequestTimedOut: It takes longer.
     """
     try:
         answer = auth.headers(attempt)
-        return dict(_await_elsewhere(answer) if inspect.isawaitable(answer) else answer)
+        if inspect.isawaitable(answer):
+            awaited = _await_elsewhere(answer)
+            if not wait([awaited], timeout_s).done:
+                host = attempt.endpoint.host
+                raise RequestTimedOut(
+                    f"no credentials for {host}: auth= did not give them within {timeout_s:.3g} s; try again",
+                    host=host,
+                )
+            answer = awaited.result()
+        return dict(answer)
     except (Exception, asyncio.CancelledError) as exc:
-        raise _explain(exc, attempt) from exc
+        _fail(exc, attempt)
 
 
 def visible_ascii(value: object, what: str) -> str:
@@ -161,16 +176,16 @@ def visible_ascii(value: object, what: str) -> str:
     return value
 
 
-def _explain(exc: BaseException, attempt: Attempt) -> Exception:
+def _fail(exc: BaseException, attempt: Attempt) -> NoReturn:
     if isinstance(exc, ConfigurationError | WireError):
-        return exc
+        raise exc
     host = attempt.endpoint.host
     said = redact(str(exc)).rstrip(".")
     reason = type(exc).__name__ + (f": {said}" if said else "")
-    return Unauthorized(
+    raise Unauthorized(
         f"no credentials for {host}: the function in auth= raised {reason}; mend it or log in anew, then reconnect",
         host=host,
-    )
+    ) from exc
 
 
 def elsewhere(function: Callable[[], T]) -> Future[T]:
@@ -188,8 +203,8 @@ def elsewhere(function: Callable[[], T]) -> Future[T]:
     return result
 
 
-def _await_elsewhere(answer: Awaitable[Mapping[str, str]]) -> Mapping[str, str]:
+def _await_elsewhere(answer: Awaitable[Mapping[str, str]]) -> Future[Mapping[str, str]]:
     async def await_it() -> Mapping[str, str]:
         return await answer
 
-    return elsewhere(lambda: asyncio.run(await_it())).result()
+    return elsewhere(lambda: asyncio.run(await_it()))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -15,7 +16,8 @@ from jupyter_jobs.appsync.auth import (
     ask_sync,
 )
 from jupyter_jobs.appsync.endpoint import Endpoint
-from jupyter_jobs.errors import ConfigurationError, Unauthorized
+from jupyter_jobs.errors import ConfigurationError, RequestTimedOut, Unauthorized
+from tests.support.backend import PATIENCE_S
 
 ATTEMPT = Attempt(Purpose.START, Endpoint.parse("https://api.example.com/graphql"))
 EITHER = AnyOf([ApiKeyVerifier(["key"]), TokenVerifier(lambda token: token == "token")])
@@ -60,8 +62,12 @@ async def test_a_function_may_fail_in_our_own_words(error: Exception) -> None:
     def function() -> str:
         raise error
 
-    with pytest.raises(type(error), match=str(error)):
-        await ask(TokenAuth(function), ATTEMPT)
+    auth = TokenAuth(function)
+
+    for asking in (ask(auth, ATTEMPT), asyncio.to_thread(ask_sync, auth, ATTEMPT)):
+        with pytest.raises(type(error), match=str(error)) as raised:
+            await asking
+        assert raised.value.__cause__ is None
 
 
 async def test_a_function_that_waited_for_something_cancelled_has_failed() -> None:
@@ -86,3 +92,27 @@ async def test_whoever_asks_can_be_cancelled() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+async def test_what_a_call_has_no_time_for_is_not_waited_for() -> None:
+    go_on = threading.Event()
+
+    async def function() -> str:
+        await asyncio.to_thread(go_on.wait)
+        return "token"
+
+    auth = TokenAuth(function)
+    try:
+        with pytest.raises(
+            RequestTimedOut, match=r"api\.example\.com.*did not give them within 0.05 s"
+        ):
+            await asyncio.to_thread(ask_sync, auth, ATTEMPT, 0.05)
+        go_on.set()
+        assert await asyncio.to_thread(ask_sync, auth, ATTEMPT, PATIENCE_S) == {
+            "Authorization": "token"
+        }
+    finally:
+        go_on.set()
+        for thread in threading.enumerate():
+            if thread.name == "jupyter-jobs-auth":
+                await asyncio.to_thread(thread.join)
