@@ -22,11 +22,11 @@ __all__ = ["IDLE_EXIT", "alone", "start"]
 IDLE_EXIT = 600.0  # seconds without a connection or a live job
 _LOOK_S = 0.05  # between looks whether another process has let go of a lock
 _TAIL = 15  # lines of what a backend said that did not start
-_OF_A_JOB = (
-    "JUPYTER_JOBS_ID",
-    "JUPYTER_JOBS_DIR",
-    "JUPYTER_JOBS_FILES",
-)  # by which its processes are told
+_JOB = "JUPYTER_JOBS_ID"  # by which its processes are told
+_OF_A_JOB = (_JOB, "JUPYTER_JOBS_DIR", "JUPYTER_JOBS_FILES")
+_OUTSIDE = (
+    "JUPYTER_JOBS_OUTSIDE"  # jobs to which a process does not belong, though it descends from them
+)
 _SECRETS = ("JUPYTER_JOBS_API_KEY", "JUPYTER_JOBS_TOKEN")  # of an API elsewhere
 
 
@@ -90,7 +90,10 @@ def _owner(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment without what belongs to one kernel or one job alone, and without keys."""
+    """Return this process's environment without what belongs to one kernel or one job alone, and without keys.
+
+    If this process is a job's, a mark says that the backend is not: it lives on when the job has ended.
+    """
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -100,6 +103,8 @@ def _environment() -> dict[str, str]:
         del environment[
             "MPLBACKEND"
         ]  # the notebook's inline pictures; a job has no page to put them on
+    if _JOB in os.environ:
+        environment[_OUTSIDE] = f"{os.environ.get(_OUTSIDE, '')} {os.environ[_JOB]}".strip()
     return environment
 
 

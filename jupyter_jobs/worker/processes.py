@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from jupyter_jobs.worker.marks import is_outside
+
 __all__ = [
     "Process",
     "adopt_orphans",
@@ -62,10 +64,11 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def job_processes(shim: int, group: int | None = None) -> set[int]:
-    """Return the living processes of a job, without the shim.
+def job_processes(job: str, shim: int, group: int | None = None) -> set[int]:
+    """Return the living processes of a job, without the shim, and without those that are marked as none of it.
 
     Args:
+        job: Its id.
         shim: Process id of the shim, which is its session's id too; it may be gone.
         group: The work's process group.
     """
@@ -76,8 +79,10 @@ def job_processes(shim: int, group: int | None = None) -> set[int]:
         if session == shim or (group is not None and process_group == group):
             found.add(pid)
     known = found | {shim}
-    while more := {pid for pid, parent in parents.items() if parent in known} - known:
-        known |= more
+    outside: set[int] = set()
+    while more := {pid for pid, parent in parents.items() if parent in known} - known - outside:
+        outside |= {pid for pid in more if is_outside(job, pid)}
+        known |= more - outside
     return known - {shim, os.getpid()}
 
 

@@ -226,7 +226,7 @@ class _Shim:
             kill_all(self._left_over())
 
     def _left_over(self) -> set[int]:
-        return job_processes(os.getpid(), self._child)
+        return job_processes(self._work.id, os.getpid(), self._child)
 
     def _outcome(self) -> dict[str, Any]:
         run = {} if self._work.run == 1 else {"run": self._work.run}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ import psutil
 import pytest
 
 from jupyter_jobs.errors import BackendUnavailable
-from jupyter_jobs.jobs.embedded import data_folder, ensure_backend
+from jupyter_jobs.jobs.embedded import data_folder, ensure_backend, find_backend
 from jupyter_jobs.jobs.starting import start
+from tests.support.shim import function, run_shim
 
 pytestmark = pytest.mark.usefixtures("started_backends_end")
 
@@ -20,13 +22,28 @@ def test_what_belongs_to_one_kernel_or_job_is_not_passed_on(
 ) -> None:
     monkeypatch.setenv("JPY_PARENT_PID", "1")
     monkeypatch.setenv("JUPYTER_JOBS_ID", "one")
+    monkeypatch.setenv("JUPYTER_JOBS_OUTSIDE", "zero")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     monkeypatch.setenv("MINE", "kept")
 
     environment = psutil.Process(ensure_backend().pid).environ()
 
     assert environment["MINE"] == "kept"
+    assert environment["JUPYTER_JOBS_OUTSIDE"] == "zero one"
     assert {"JPY_PARENT_PID", "MPLBACKEND", "JUPYTER_JOBS_ID"} & environment.keys() == set()
+
+
+def test_one_that_was_started_by_work_outlives_it(tmp_path: Path) -> None:
+    def work() -> None:
+        ensure_backend()
+        os.kill(os.getpid(), signal.SIGKILL)  # its shim then kills what it has left
+
+    outcome = run_shim(tmp_path / "job", "FUNCTION", function(work))
+    backend = find_backend()
+
+    assert outcome["error"]["signal"] == "SIGKILL"
+    assert backend is not None
+    os.kill(backend.pid, signal.SIGKILL)
 
 
 def test_what_it_says_before_it_has_a_log_is_in_the_error(

@@ -20,6 +20,7 @@ from jupyter_jobs.worker.processes import job_processes, kill_all
 
 __all__ = ["RunningShim", "function", "run_shim", "running_shim"]
 
+JOB = "job-1"
 PATIENCE_S = 30.0 * float(os.environ.get("JUPYTER_JOBS_TEST_PATIENCE", "1"))
 
 
@@ -63,7 +64,7 @@ class RunningShim:
 
     def processes(self) -> set[int]:
         """Everything that lives of the job, without the shim."""
-        return job_processes(self.process.pid)
+        return job_processes(JOB, self.process.pid)
 
 
 def function(call: Callable[..., Any], *args: Any) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def running_shim(
 ) -> Iterator[RunningShim]:
     """Start a job for a block; afterwards nothing of it is left."""
     folder.mkdir(exist_ok=True)
-    described = {"id": "job-1", "request": "a test", "params": None, **job}
+    described = {"id": JOB, "request": "a test", "params": None, **job}
     (folder / "job.json").write_text(json.dumps({**described, "kind": kind, "payload": payload}))
     os.mkfifo(folder / "reports")
     writer = os.open(folder / "reports", os.O_RDWR)
@@ -102,7 +103,7 @@ def running_shim(
         with reports:
             yield RunningShim(folder, process, reports)
     finally:
-        kill_all(job_processes(process.pid))
+        kill_all(job_processes(JOB, process.pid))
         process.kill()
         process.wait()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_jobs.worker.job import ID_VARIABLE
-from jupyter_jobs.worker.marks import hold_mark, is_of, programs_of
+from jupyter_jobs.worker.marks import OUTSIDE_VARIABLE, hold_mark, is_of, is_outside, programs_of
 
 
 @contextmanager
@@ -34,15 +34,18 @@ def forked(begin: Callable[[], object]) -> Iterator[int]:
 
 @contextmanager
 def program(**environ: str) -> Iterator[int]:
-    """A program in a session of its own."""
-    process = subprocess.Popen(
-        ["sleep", "600"], env={**os.environ, **environ}, start_new_session=True
-    )
-    try:
+    """A program in a session of its own; while one is about to begin, the system tells no environment of it."""
+    with subprocess.Popen(
+        ["sh", "-c", "echo; read _"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **environ},
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         yield process.pid
-    finally:
         process.kill()
-        process.wait()
 
 
 def folder_of(job: str, tmp_path: Path) -> Path:
@@ -83,8 +86,16 @@ def test_who_was_started_by_the_work_itself_tells_no_programs(
         assert programs_of("one") == set()
 
 
+def test_a_program_may_be_marked_as_none_of_the_jobs_that_it_descends_from() -> None:
+    with program(**{OUTSIDE_VARIABLE: "one two"}) as pid:
+        assert is_outside("one", pid)
+        assert is_outside("two", pid)
+        assert not is_outside("three", pid)
+
+
 def test_what_has_ended_is_nobodys() -> None:
     with program(**{ID_VARIABLE: "one"}) as pid:
         pass
 
     assert not is_of("one", pid)
+    assert not is_outside("one", pid)

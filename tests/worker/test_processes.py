@@ -16,12 +16,15 @@ from jupyter_jobs.worker.processes import (
     present_process,
 )
 
-# A leader, its child, and a grandchild in a session of its own; each says its number when it is there.
+# A leader, its child, and a grandchild in a session of its own, marked as none of the job `other`; each says its number
+# when it is there.
 TREE = """
 import os, subprocess, sys, time
 print(os.getpid(), flush=True)
 if sys.argv[1:]:
     own = sys.argv[1] == "1"
+    if own:
+        os.environ["JUPYTER_JOBS_OUTSIDE"] = "another other"
     subprocess.Popen([sys.executable, "-c", sys.argv[2], *(["1", sys.argv[2]] if not own else [])], start_new_session=own)
 time.sleep(600)
 """
@@ -43,7 +46,16 @@ def tree() -> Iterator[list[int]]:
 def test_all_descendants_are_found_in_whatever_session(tree: list[int]) -> None:
     leader, *descendants = tree
 
-    assert job_processes(leader) == set(descendants)
+    assert job_processes("one", leader) == set(descendants)
+
+
+def test_what_is_marked_as_none_of_the_job_is_not_one_of_its_processes(tree: list[int]) -> None:
+    leader, child, marked = tree
+
+    found = job_processes("other", leader), job_processes("other", child)
+
+    assert marked not in found[0]
+    assert found == ({child}, set())
 
 
 def test_ps_finds_the_same_where_there_is_no_proc(
@@ -54,7 +66,7 @@ def test_ps_finds_the_same_where_there_is_no_proc(
 
     monkeypatch.setattr(processes.os, "listdir", no_proc)
 
-    assert set(tree[1:]) <= job_processes(tree[0], tree[0])
+    assert set(tree[1:]) <= job_processes("one", tree[0], tree[0])
 
 
 def test_killing_what_has_ended_does_nothing() -> None:
@@ -65,7 +77,7 @@ def test_killing_what_has_ended_does_nothing() -> None:
 
 
 def test_the_one_who_asks_is_never_among_them() -> None:
-    assert os.getpid() not in job_processes(os.getsid(0))
+    assert os.getpid() not in job_processes("one", os.getsid(0))
 
 
 def test_this_process_can_be_told_from_all_others() -> None:

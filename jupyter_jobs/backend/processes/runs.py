@@ -93,7 +93,7 @@ class Shim:
             kill_all(left)
 
     def _left(self) -> set[int]:
-        left = job_processes(self.pid)
+        left = job_processes(self.job, self.pid)
         if self.process is None or self.process.returncode is not None:
             # Nobody has kept the number from being given to a stranger's session.
             left = {pid for pid in left if is_of(self.job, pid)}
