@@ -9,16 +9,16 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from starlette.types import ASGIApp
 
 from jupyter_jobs.appsync.auth import Guests, Verifier
 from jupyter_jobs.backend.api.resolvers import Api, build
-from jupyter_jobs.backend.life.address import Memory, announce, bind, listen, only_one, withdraw
+from jupyter_jobs.backend.life.address import Memory, announce, bind, only_one, withdraw
 from jupyter_jobs.backend.life.ending import Ending, is_culled
 from jupyter_jobs.backend.life.gate import Gate
 from jupyter_jobs.backend.life.handles import raise_open_files
@@ -37,10 +37,10 @@ from jupyter_jobs.backend.web.app import Backend
 from jupyter_jobs.backend.web.tls import Face, face_of
 from jupyter_jobs.backend.web.web_server import WebServer
 from jupyter_jobs.errors import ConfigurationError, JobsError
-from jupyter_jobs.jobs.embedded import data_folder
+from jupyter_jobs.jobs.embedded import EmbeddedBackend, data_folder
 from jupyter_jobs.jobs.operations import UPDATE_JOB
 
-__all__ = ["Options", "listen", "serve", "updates"]
+__all__ = ["Options", "serve", "updates"]
 
 log = logging.getLogger("jupyter_jobs.backend")
 
@@ -100,8 +100,11 @@ def serve(options: Options) -> int:
     with contextlib.ExitStack() as held:
         held.callback(os.umask, os.umask(0o077))
         face = face_of(options.host, options.tls_cert, options.tls_key, options.allow_hosts)
-        keep = options.keep or Keep.read(os.environ)
-        owner = options.belongs_to if is_culled(os.environ) else None
+        options = replace(
+            options,
+            keep=options.keep or Keep.read(os.environ),
+            belongs_to=options.belongs_to if is_culled(os.environ) else None,
+        )
         folder = data_folder(options.data_dir)
         held.enter_context(usable(folder))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,16 +114,9 @@ def serve(options: Options) -> int:
         repository = held.enter_context(contextlib.closing(Repository(folder / "jobs.sqlite")))
         memory = Memory(folder)
         key = OwnKey(given or memory.key, is_given=bool(given))
-        listeners = [held.enter_context(each) for each in _listeners(options, face, memory.port)]
-        memory.keep(key.present, listeners[0].getsockname()[1])
-        return asyncio.run(_serve(options, keep, owner, folder, repository, key, face, listeners))
-
-
-def _listeners(options: Options, face: Face | None, last_port: int) -> list[socket.socket]:
-    """Return where the user's own processes come in, then where the network does, if it does."""
-    if face is None:
-        return [bind(options.host, options.port, last_port)]
-    return [bind("127.0.0.1", 0, last_port), bind(options.host, options.port, 0)]
+        entrance = held.enter_context(_Entrance.opened(options, face, memory.port))
+        memory.keep(key.present, entrance.own.getsockname()[1])
+        return asyncio.run(_Service(options, folder, repository, key, entrance).run())
 
 
 @contextlib.contextmanager
@@ -134,131 +130,189 @@ def _failure_logged(options: Options) -> Iterator[None]:
         raise
 
 
-async def _serve(
-    options: Options,
-    keep: Keep,
-    owner: int | None,
-    folder: Path,
-    repository: Repository,
-    own_key: OwnKey,
-    face: Face | None,
-    listeners: list[socket.socket],
-) -> int:
-    topics = Topics(build())
-    notices = repository.notices
-    own: Verifier = own_key
-    guests = None if options.auth is None else _guests(options.auth)
-    gate = Gate()
-    around: Callable[[ASGIApp], ASGIApp] = gate.around
-    if options.faults is not None:
+@dataclass(frozen=True)
+class _Entrance:
+    """Where it listens.
+
+    Attributes:
+        own: For the user's own processes.
+        face: How the network sees it; None if that does not.
+        network: For the network; None where there is no face.
+    """
+
+    own: socket.socket
+    face: Face | None = None
+    network: socket.socket | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, options: Options, face: Face | None, last_port: int) -> Iterator[Self]:
+        """Listen for a block; for the user's own processes at the port of last time, if it is free."""
+        if face is None:
+            with bind(options.host, options.port, last_port) as own:
+                yield cls(own)
+        else:
+            with (
+                bind("127.0.0.1", 0, last_port) as own,
+                bind(options.host, options.port, 0) as network,
+            ):
+                yield cls(own, face, network)
+
+    @property
+    def listeners(self) -> list[socket.socket]:
+        """All of them."""
+        return [self.own] if self.network is None else [self.own, self.network]
+
+    @property
+    def tls(self) -> tuple[socket.socket, ssl.SSLContext] | None:
+        """Who of them speaks TLS, and what by."""
+        if self.face is None or self.network is None:
+            return None
+        return self.network, self.face.context
+
+    def told(self, own: EmbeddedBackend) -> dict[str, str]:
+        """Return by which URLs it is reached, for whoever started it."""
+        if self.face is None or self.network is None:
+            return {"http": own.http, "realtime": own.realtime}
+        port = self.network.getsockname()[1]
+        realtime = self.face.url("wss", port) + "/realtime"
+        return {"http": self.face.url("https", port), "realtime": realtime, "own": own.http}
+
+
+class _Service:
+    """The parts of a backend, put together.
+
+    Args:
+        options: With what the environment says.
+        folder: Of its data.
+        repository: The jobs.
+        key: Its own.
+        entrance: Where it listens.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        folder: Path,
+        repository: Repository,
+        key: OwnKey,
+        entrance: _Entrance,
+    ) -> None:
+        self._options = options
+        self._folder = folder
+        self._repository = repository
+        self._key = key
+        self._entrance = entrance
+        self._gate = Gate()
+        self._topics = Topics(build())
+        self._runner = Runner(
+            repository,
+            folder,
+            external=options.external,
+            slots=options.slots or os.cpu_count() or 1,
+            open_files=raise_open_files(),
+        )
+        self._vitals = Vitals(repository, folder / "jobs.sqlite")
+        api = CountingApi(
+            repository, self._runner, publish=self._topics.publish, vitals=self._vitals
+        )
+        self._update = updates(api)
+        self._ending = Ending(repository, self._runner, self._gate, self._update, self._end)
+        own, guests, around = self._guarded()
+        self._backend = Backend(
+            api,
+            self._topics,
+            own,
+            guests=guests,
+            rotate=lambda: key.rotate(folder),
+            hosts=entrance.face.hosts if entrance.face else (),
+            timing=options.timing,
+            stats=self._stats,
+            pages=own_pages(self._metrics, self._ending),
+            around=around,
+        )
+        self._server = WebServer(
+            self._backend.app, on_ready=self._ready, on_stop=self._gate.shut, tls=entrance.tls
+        )
+        repository.on_damage(self._end)
+
+    async def run(self) -> int:
+        """Serve until the end; returns the exit code."""
+        await self._runner.start(self._update)
+        tasks = [asyncio.create_task(work, name=name) for name, work in self._chores()]
+        try:
+            await self._server.serve(self._entrance.listeners)
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._ending.close()
+            await self._runner.stop()
+            withdraw(self._folder)
+            log.info("ended; %d live jobs go on", self._runner.live)
+        return 0
+
+    def _chores(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """Yield what is done besides serving."""
+        options = self._options
+        assert options.keep is not None  # `serve` has seen to it
+        yield "retention", Retention(self._repository, self._folder).run(options.keep)
+        if options.idle_exit is not None:
+            yield "idle", self._ending.when_idle(options.idle_exit)
+        if options.belongs_to is not None:
+            yield "owner", self._ending.with_server(options.belongs_to)
+
+    def _guarded(self) -> tuple[Verifier, Guests | None, Callable[[ASGIApp], ASGIApp]]:
+        """Return who is let in, and what stands around all; with the faults that it is to do on purpose."""
+        own: Verifier = self._key
+        guests = None if self._options.auth is None else _guests(self._options.auth)
+        if self._options.faults is None:
+            return own, guests, self._gate.around
         from jupyter_jobs.backend.faults import ExpiringVerifier, Faults, FaultyApp, read_plan
 
-        faults = Faults(read_plan(options.faults))
-        own = ExpiringVerifier(own, faults)
+        faults = Faults(read_plan(self._options.faults))
         if guests is not None:
             guests = replace(guests, verifier=ExpiringVerifier(guests.verifier, faults))
 
         def around(app: ASGIApp) -> ASGIApp:
-            faulty = FaultyApp(app, faults, own_key, lambda scope: server.transport(scope))
-            return gate.around(faulty)
+            faulty = FaultyApp(app, faults, self._key, lambda scope: self._server.transport(scope))
+            return self._gate.around(faulty)
 
-    runner = Runner(
-        repository,
-        folder,
-        external=options.external,
-        slots=options.slots or os.cpu_count() or 1,
-        open_files=raise_open_files(),
-    )
-    vitals = Vitals(repository, folder / "jobs.sqlite")
-    api = CountingApi(repository, runner, publish=topics.publish, vitals=vitals)
+        return ExpiringVerifier(own, faults), guests, around
 
-    def end() -> None:
-        gate.shut()
-        withdraw(folder)
-        server.stop()
-
-    repository.on_damage(end)
-    ending = Ending(repository, runner, gate, updates(api), end)
-
-    def metrics() -> str:
-        door = {
-            "connections": backend.sockets,
-            "subscriptions": len(topics),
-            "events_sent_total": topics.delivered,
-            "events_dropped_total": topics.dropped,
-            "clients_cut_total": topics.cut,
-            "draining": ending.is_draining,
-        }
-        return render(vitals.families(door))
-
-    backend = Backend(
-        api,
-        topics,
-        own,
-        guests=guests,
-        rotate=lambda: own_key.rotate(folder),
-        hosts=face.hosts if face else (),
-        timing=options.timing,
-        stats=lambda: {
-            **vitals.stats(),
-            **ending.told(),
-            "notices": notices,
-            "processes": runner.processes,
-        },
-        pages=own_pages(metrics, ending),
-        around=around,
-    )
-
-    def ready() -> None:
-        gate.touch()  # nobody could come before
-        told = announce(folder, own_key.present, listeners[0], notices)
-        line = {"event": "ready", "http": told.http, "realtime": told.realtime, "pid": told.pid}
-        if face is not None:
-            port = listeners[1].getsockname()[1]
-            line |= {"http": face.url("https", port), "own": told.http}
-            line["realtime"] = face.url("wss", port) + "/realtime"
+    def _ready(self) -> None:
+        self._gate.touch()  # nobody could come before
+        notices = self._repository.notices
+        told = announce(self._folder, self._key.present, self._entrance.own, notices)
+        line = {"event": "ready", **self._entrance.told(told), "pid": told.pid}
         for notice in notices:
             log.warning("%s", notice)
         log.info("ready at %s", line["http"])
         print(json.dumps(line), flush=True)  # noqa: T201  # the contract with whoever started it
 
-    tls = (listeners[1], face.context) if face else None
-    server = _Server(backend.app, on_ready=ready, on_stop=gate.shut, tls=tls)
-    await runner.start(updates(api))
-    tasks = [asyncio.create_task(Retention(repository, folder).run(keep), name="retention")]
-    if options.idle_exit is not None:
-        tasks.append(asyncio.create_task(ending.when_idle(options.idle_exit), name="idle"))
-    if owner is not None:
-        tasks.append(asyncio.create_task(ending.with_server(owner), name="owner"))
-    try:
-        await server.serve(listeners)
-    finally:
-        for task in tasks:
-            task.cancel()
-        ending.close()
-        await runner.stop()
-        withdraw(folder)
-        log.info("ended; %d live jobs go on", runner.live)
-    return 0
+    def _end(self) -> None:
+        self._gate.shut()
+        withdraw(self._folder)
+        self._server.stop()
 
+    def _stats(self) -> dict[str, Any]:
+        return {
+            **self._vitals.stats(),
+            **self._ending.told(),
+            "notices": self._repository.notices,
+            "processes": self._runner.processes,
+        }
 
-class _Server(WebServer):
-    """Tells when it begins to end, whatever the reason."""
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        on_ready: Callable[[], None],
-        on_stop: Callable[[], None],
-        tls: tuple[socket.socket, ssl.SSLContext] | None,
-    ) -> None:
-        super().__init__(app, on_ready=on_ready, tls=tls)
-        self._on_stop = on_stop
-
-    def stop(self) -> None:
-        self._on_stop()
-        super().stop()
+    def _metrics(self) -> str:
+        door = {
+            "connections": self._backend.sockets,
+            "newcomers": self._server.lobby.waiting,
+            "subscriptions": len(self._topics),
+            "events_sent_total": self._topics.delivered,
+            "events_dropped_total": self._topics.dropped,
+            "clients_cut_total": self._topics.cut,
+            "draining": self._ending.is_draining,
+        }
+        return render(self._vitals.families(door))
 
 
 def updates(api: Api) -> Update:

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 from jupyter_jobs.appsync.auth import ApiKeyVerifier, Purpose
 from jupyter_jobs.backend.api.resolvers import Api, build
 from jupyter_jobs.backend.faults import Faults, FaultyApp
+from jupyter_jobs.backend.life.address import listen
 from jupyter_jobs.backend.realtime.topics import Topics
-from jupyter_jobs.backend.server import listen, updates
+from jupyter_jobs.backend.server import updates
 from jupyter_jobs.backend.storage.repository import Repository
 from jupyter_jobs.backend.web.app import Backend
 from jupyter_jobs.backend.web.web_server import WebServer

@@ -34,6 +34,7 @@ _BEGINNING = 1000  # characters of a document in which its first field is looked
 _OTHER = "other"  # what is asked for besides the fields of the schema: there may be any number of names for it
 DOOR = {
     "connections": "WebSockets that are open.",
+    "newcomers": "Connections that have not said a whole head of a request yet.",
     "subscriptions": "Subscriptions that are live.",
     "events_sent_total": "Events, counted once for each subscriber.",
     "events_dropped_total": "Events that were larger than one may be.",

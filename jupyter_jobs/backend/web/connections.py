@@ -61,6 +61,11 @@ class Lobby:
         self._grace_s = grace_s
         self._inside: dict[HttpConnection, float] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many newcomers there are."""
+        return len(self._inside)
+
     def enter(self, connection: HttpConnection) -> None:
         """Take in a newcomer; the oldest goes if there are many."""
         now = connection.loop.time()

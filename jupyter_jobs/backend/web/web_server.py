@@ -88,8 +88,12 @@ class WebServer(uvicorn.Server):
     Args:
         app: What answers.
         on_ready: Is called when connections are accepted.
+        on_stop: Is called when it begins to end, whatever the reason.
         tls: A listener, and what TLS is spoken by there; None for none.
         lobby: How patient it is, and how much it takes in.
+
+    Attributes:
+        lobby: The same.
     """
 
     def __init__(
@@ -97,10 +101,12 @@ class WebServer(uvicorn.Server):
         app: ASGIApp,
         *,
         on_ready: Callable[[], None],
+        on_stop: Callable[[], None] = lambda: None,
         tls: tuple[socket.socket, ssl.SSLContext] | None = None,
         lobby: Lobby | None = None,
     ) -> None:
-        connect = functools.partial(HttpConnection, lobby=lobby or Lobby())
+        self.lobby = lobby or Lobby()
+        connect = functools.partial(HttpConnection, lobby=self.lobby)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -118,6 +124,7 @@ class WebServer(uvicorn.Server):
         )
         self.server_state = _State()
         self._on_ready = on_ready
+        self._on_stop = on_stop
         self._connect = connect
         self._tls = dict([tls] if tls else ())
         self._stopped = asyncio.Event()
@@ -152,6 +159,7 @@ class WebServer(uvicorn.Server):
 
     def stop(self) -> None:
         """End soon, without waiting for clients."""
+        self._on_stop()
         self.should_exit = True
         self._stopped.set()
 

@@ -1,7 +1,9 @@
 import json
+import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -52,6 +54,15 @@ def test_jobs_are_counted_as_they_come_and_end(external_backend: RunningBackend)
     assert found["jupyter_jobs_operation_duration_seconds_sum", "submitJob"] > 0
     assert {f"jupyter_jobs_{name}" for name in DOOR} <= {name for name, _ in found}
     assert found["jupyter_jobs_info", "0.1.0"] == 1
+
+
+def test_who_has_not_asked_for_anything_yet_is_counted(external_backend: RunningBackend) -> None:
+    port = urlsplit(external_backend.http).port
+    with socket.create_connection(("127.0.0.1", port or 0)) as silent:
+        silent.sendall(b"GET /metrics")
+        found = scraped(external_backend)
+
+    assert found["jupyter_jobs_newcomers", ""] == 1
 
 
 def test_the_process_is_measured_as_others_do(external_backend: RunningBackend) -> None:
