@@ -48,7 +48,7 @@ def test_a_refusal_without_errors_still_says_something() -> None:
 
 def drawn_codes() -> dict[str, str]:
     """Error -> its code, from the table in the docstring."""
-    text = (errors.__doc__ or "").split("one of four", 1)[1].split("A cancelled job")[0]
+    text = (errors.__doc__ or "").split("one of four", 1)[1].split("Facts are")[0]
     codes: dict[str, str] = {}
     code = ""
     for line in text.splitlines():

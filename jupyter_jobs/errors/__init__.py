@@ -27,6 +27,8 @@
         ├── NotSupported                     this endpoint has no such operation
         ├── JobsRefused                      of many jobs some were not accepted
         ├── ResultUnavailable                the job succeeded, its value cannot be had here
+        ├── NotEnded (TimeoutError)          a wait was over before the job, which goes on
+        ├── JobCancelled (CancelledError)    it was cancelled; the one of concurrent.futures
         └── JobUnsuccessful                  it ended, and not well
             ├── JobFailed                    the work's own fault: exception, exit code
             ├── JobTimedOut (TimeoutError)   it ran into its time limit
@@ -41,14 +43,17 @@ Each has a `code`, one of four, for programs that branch on what the caller can 
     INVALID_RESPONSE     UnusableAnswer, RemoteProtocolError                     look at what stands at the endpoint
     SUBMISSION_FAILED    all others                                              try again later, or look at the job
 
-A cancelled job raises `concurrent.futures.CancelledError`, as any future does. Facts are attributes; `str()` builds
+Facts are attributes; `str()` builds
 the sentence: what happened, to which job or host, and what to try. No message holds a key or a token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, ClassVar, Literal
+
+from jupyter_jobs.errors import several, shown
 
 __all__ = [
     "BackendUnavailable",
@@ -59,6 +64,7 @@ __all__ = [
     "InvalidCall",
     "InvalidJob",
     "InvalidTransition",
+    "JobCancelled",
     "JobConflict",
     "JobError",
     "JobFailed",
@@ -71,6 +77,7 @@ __all__ = [
     "LocalProtocolError",
     "MissingCredentials",
     "MonitorClosed",
+    "NotEnded",
     "NotSupported",
     "RemoteProtocolError",
     "RequestRefused",
@@ -99,9 +106,7 @@ class JobsError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows of it."""
-        from jupyter_jobs.errors.shown import readers_view
-
-        return readers_view(self)
+        return shown.readers_view(self)
 
 
 class ConfigurationError(JobsError, ValueError):
@@ -321,31 +326,24 @@ class JobsRefused(JobError):
     def __init__(
         self, jobs: Sequence[Any], refused: Mapping[int, JobsError], total: int, done: str
     ) -> None:
-        super().__init__("")
+        super().__init__(
+            f"{len(refused):,} of {total:,} jobs were not {done}; this error's `jobs` has the others, "
+            f"its `refused` why by position. {several.reasons_of(refused)}"
+        )
         self.jobs = jobs
         self.refused = dict(refused)
-        self._total, self._done = total, done
-
-    def __str__(self) -> str:
-        reasons: dict[str, list[int]] = {}
-        for position, error in self.refused.items():
-            reasons.setdefault(str(error), []).append(position)
-        told = [f"{_items(positions)}: {reason}" for reason, positions in reasons.items()]
-        more = f"; and {len(told) - 3} other reasons" if len(told) > 3 else ""
-        return (
-            f"{len(self.refused):,} of {self._total:,} jobs were not {self._done}; this error's `jobs` has the others, "
-            f"its `refused` why by position. {'; '.join(told[:3])}{more}"
-        )
-
-
-def _items(positions: Sequence[int]) -> str:
-    listed = ", ".join(map(str, positions[:5]))
-    rest = f" and {len(positions) - 5:,} more" if len(positions) > 5 else ""
-    return f"{'item' if len(positions) == 1 else 'items'} {listed}{rest}"
 
 
 class ResultUnavailable(JobError):
     """The job succeeded, but its value cannot be had here."""
+
+
+class NotEnded(JobError, TimeoutError):
+    """A wait was over before the job, or all of several; they go on."""
+
+
+class JobCancelled(JobError, CancelledError):
+    """The job was cancelled."""
 
 
 class JobUnsuccessful(JobError):

@@ -12,16 +12,25 @@ import asyncio
 import base64
 import concurrent.futures
 import math
+import numbers
 import pickle
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from jupyter_jobs._loop import call_soon
-from jupyter_jobs.errors import InvalidJob, JobFailed, MonitorClosed, NotSupported
+from jupyter_jobs.errors import (
+    InvalidCall,
+    InvalidJob,
+    JobCancelled,
+    JobFailed,
+    MonitorClosed,
+    NotEnded,
+    NotSupported,
+)
 from jupyter_jobs.jobs import asked, calls
 from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.estimates import Queue, waiting
@@ -34,7 +43,7 @@ from jupyter_jobs.jobs.series import Metrics, Series
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.jobs.unsuccessful import never_started, unsuccessful
 
-__all__ = ["JobHandle", "JobOwner", "in_slices", "job_id"]
+__all__ = ["JobHandle", "JobOwner", "check_wait", "in_slices", "job_id"]
 
 T = TypeVar("T")
 
@@ -135,10 +144,10 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
             timeout: Seconds to wait; None waits as long as it takes. Interrupting the wait leaves the job alone.
 
         Raises:
-            TimeoutError: It has not ended by then; it goes on.
+            NotEnded: It has not ended by then; it goes on. It is a `TimeoutError`.
             JobUnsuccessful: It failed and raised nothing that could be raised here (`JobFailed`), ran or waited too
                 long (`JobTimedOut`), never started (`DependencyFailed`) or got lost (`JobLost`).
-            concurrent.futures.CancelledError: It was cancelled.
+            JobCancelled: It was cancelled. It is a `concurrent.futures.CancelledError`.
             ResultUnavailable: It succeeded, and its value cannot be had here.
             MonitorClosed: The monitor was closed before the job ended; it goes on.
             LocalProtocolError: It has not ended, and this is the thread of a `JobClient`'s own event loop, where its end
@@ -272,21 +281,26 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
 
     def _error(self, timeout: float | None) -> BaseException | None:
         """Wait for the end and return what the future has of an error."""
-        with self._waiting(timeout):
-            for seconds in in_slices(timeout):
-                if concurrent.futures.wait([self], seconds).done:
-                    break
-            return super().exception(0)
-
-    @contextmanager
-    def _waiting(self, timeout: float | None) -> Iterator[None]:
         with nullcontext() if self.done() else self._owner.blocking():
             try:
-                yield
-            except TimeoutError as error:
-                raise TimeoutError(
-                    f"{self.name} is {self.status.word} after {timeout:g} s; it goes on"
-                ) from error
+                for seconds in in_slices(timeout):
+                    if concurrent.futures.wait([self], seconds).done:
+                        return self._had()
+            except KeyboardInterrupt as error:
+                error.args = error.args or (self._goes_on(),)
+                raise
+        raise NotEnded(self._goes_on(f" after {timeout:g} s"), job_id=self.id)
+
+    def _had(self) -> BaseException | None:
+        """Return what the future has of an error, now that the job has ended."""
+        try:
+            return super().exception(0)
+        except concurrent.futures.CancelledError:
+            because = f": {self.record.reason}" if self.record.reason else ""
+            raise JobCancelled(f"{self.name} was cancelled{because}", job_id=self.id) from None
+
+    def _goes_on(self, after: str = "") -> str:
+        return f"{self.name} is {self.status.word}{after}; it goes on"
 
     def __await__(self) -> Generator[Any, None, T]:
         return self._wait().__await__()
@@ -298,9 +312,12 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
         try:
             if not self.done():
                 await ended
+        except asyncio.CancelledError as given_up:  # the wait, as by an interrupt, and not the job
+            given_up.args = given_up.args or (self._goes_on(),)
+            raise
         finally:
             self._awaiting.discard(ended)
-        if (error := super().exception()) is not None:
+        if (error := self._had()) is not None:
             raise (await asyncio.to_thread(self._own, error)).with_traceback(None)
         return (
             await asyncio.to_thread(self._value) if super().result() is _STORED else self._value()
@@ -327,22 +344,38 @@ def in_slices(timeout: float | None) -> Iterator[float]:
     """Yield how many seconds to wait next until the time is over: 0, then never much at once; None waits for ever.
 
     For Python sees a signal that arrives right before a lock is waited for only after that wait.
+
+    Raises:
+        InvalidCall: It is no number.
     """
+    check_wait(timeout)
     yield 0.0
     due = math.inf if timeout is None else time.monotonic() + timeout
     while (left := due - time.monotonic()) > 0:
         yield min(left, _SLICE)
 
 
+def check_wait(timeout: Any) -> None:
+    """Check how long to wait.
+
+    Raises:
+        InvalidCall: It is neither a number of seconds nor None.
+    """
+    if timeout is not None and not isinstance(timeout, numbers.Real):
+        raise InvalidCall(
+            f"timeout= takes a number of seconds, or None to wait as long as it takes, not {timeout!r}"
+        )
+
+
 def job_id(job: JobHandle[Any] | str) -> str:
     """Return the id of a job that is given by its handle or its id.
 
     Raises:
-        TypeError: It is neither; of many, each is asked for by itself.
+        InvalidCall: It is neither; of many, each is asked for by itself.
     """
     if isinstance(job, (JobHandle, str)):
         return job if isinstance(job, str) else job.id
-    raise TypeError(
+    raise InvalidCall(
         f"this takes one job or its id, not {type(job).__name__}; for several write a loop over them"
     )
 

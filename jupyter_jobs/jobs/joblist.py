@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from jupyter_jobs.errors import JobsError, JobsRefused
+from jupyter_jobs.errors import JobsError, JobsRefused, NotEnded
 from jupyter_jobs.jobs import bulk
 from jupyter_jobs.jobs.dataframe import frame
 from jupyter_jobs.jobs.handle import JobHandle
@@ -90,7 +90,7 @@ class JobList(Sequence[JobHandle[T]], Generic[T]):
                 raised as soon as that is known; the others go on.
 
         Raises:
-            TimeoutError: Not all have ended by then; they go on.
+            NotEnded: Not all have ended by then; they go on. It is a `TimeoutError`.
             Exception: As `JobHandle.result`.
         """
         until = (
@@ -103,7 +103,7 @@ class JobList(Sequence[JobHandle[T]], Generic[T]):
         if bad and not return_exceptions:
             bad[0].result()
         if left:
-            raise TimeoutError(
+            raise NotEnded(
                 f"{len(left)} of {len(self)} jobs have not ended after {timeout:g} s; they go on"
             )
         return [_outcome(job) if return_exceptions else job.result() for job in self._jobs]

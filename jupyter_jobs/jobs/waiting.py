@@ -18,8 +18,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from jupyter_jobs._loop import call_soon
-from jupyter_jobs.errors import InvalidCall
-from jupyter_jobs.jobs.handle import JobHandle, JobOwner, in_slices
+from jupyter_jobs.errors import InvalidCall, NotEnded
+from jupyter_jobs.jobs.handle import JobHandle, JobOwner, check_wait, in_slices
 
 __all__ = ["AsCompleted", "Waited", "as_completed", "handles_of", "wait"]
 
@@ -54,7 +54,7 @@ def wait(
         The jobs that have ended and those that have not, as two sets.
     """
     if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
-        raise ValueError(
+        raise InvalidCall(
             f"return_when is one of {ALL_COMPLETED}, {FIRST_COMPLETED}, {FIRST_EXCEPTION}, not {return_when!r}"
         )
     handles = handles_of(jobs)
@@ -83,7 +83,7 @@ def as_completed(jobs: Iterable[JobHandle[T]], timeout: float | None = None) -> 
         timeout: Seconds from now in which all must have ended; None waits as long as it takes.
 
     Raises:
-        TimeoutError: While iterating, when the time is over; the jobs go on.
+        NotEnded: While iterating, when the time is over; the jobs go on.
     """
     return AsCompleted(jobs, timeout)
 
@@ -93,6 +93,7 @@ class AsCompleted(Generic[T]):
 
     def __init__(self, jobs: Iterable[JobHandle[T]], timeout: float | None = None) -> None:
         self._jobs = dict.fromkeys(handles_of(jobs))
+        check_wait(timeout)
         self._timeout = timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._left = Counter(job._owner for job in self._jobs)  # to come, of each
@@ -146,8 +147,8 @@ class AsCompleted(Generic[T]):
     def _seconds(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
-    def _over(self) -> TimeoutError:
-        return TimeoutError(
+    def _over(self) -> NotEnded:
+        return NotEnded(
             f"{self._left.total()} of {len(self._jobs)} jobs have not ended after {self._timeout:g} s; they go on"
         )
 

@@ -16,14 +16,17 @@ import pytest
 
 from jupyter_jobs.errors import (
     DependencyFailed,
+    InvalidCall,
     InvalidJob,
     InvalidTransition,
+    JobCancelled,
     JobFailed,
     JobLost,
     JobTimedOut,
     JobUnsuccessful,
     LocalProtocolError,
     MonitorClosed,
+    NotEnded,
     ResultUnavailable,
 )
 from jupyter_jobs.jobs import calls, handle
@@ -358,10 +361,20 @@ async def test_a_job_that_takes_longer_than_somebody_waits_goes_on(
         job = await one_job(client, external_backend)
 
         for wait in (job.result, job.exception):
-            with pytest.raises(TimeoutError, match=r"work is queued after 0\.01 s; it goes on"):
+            with pytest.raises(NotEnded, match=r"work is queued after 0\.01 s; it goes on") as over:
                 await asyncio.to_thread(wait, 0.01)
+            assert isinstance(over.value, TimeoutError)
         update(job.id, status="SUCCEEDED", result="1")
         assert await job == 1
+
+
+async def test_how_long_to_wait_is_a_number(external_backend: RunningBackend, group: str) -> None:
+    async with following(external_backend, group) as client:
+        job = await one_job(client, external_backend)
+        words: Any = "10m"
+
+        with pytest.raises(InvalidCall, match=r"takes a number of seconds, or None .*, not '10m'"):
+            await asyncio.to_thread(job.result, words)
 
 
 async def test_a_cancelled_job_is_cancelled_for_all_who_wait(
@@ -373,8 +386,10 @@ async def test_a_cancelled_job_is_cancelled_for_all_who_wait(
 
         assert await asyncio.to_thread(job.cancel)
         assert isinstance(await waiting, concurrent.futures.CancelledError)
-        with pytest.raises(concurrent.futures.CancelledError):
+        with pytest.raises(JobCancelled, match="work was cancelled"):
             await job
+        with pytest.raises(JobCancelled, match="work was cancelled"):
+            await asyncio.to_thread(job.exception)
         assert job.cancelled()
         assert job.status == "CANCELLED"
 
@@ -417,7 +432,7 @@ async def test_giving_up_an_await_leaves_the_job_alone(
         waiting = asyncio.ensure_future(job)
         await asyncio.sleep(0)
         waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(asyncio.CancelledError, match="work is running; it goes on"):
             await waiting
         assert job._awaiting == set()
         answer = external_backend.execute(f'{{ getJob(id: "{job.id}") {{ status }} }}')
@@ -687,7 +702,7 @@ async def test_an_interrupted_wait_leaves_the_job_alone(
         client.blocking = nullcontext
         with monkeypatch.context() as patch:
             patch.setattr(concurrent.futures, "wait", interrupt)
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt, match="work is queued; it goes on"):
                 job.result()
 
         assert not job.done()

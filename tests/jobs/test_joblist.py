@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_jobs.errors import JobFailed, JobsRefused, NotSupported
+from jupyter_jobs.errors import JobCancelled, JobFailed, JobsRefused, NotSupported
 from jupyter_jobs.jobs import joblist
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.joblist import JobList, gather
@@ -87,7 +87,7 @@ async def test_what_went_wrong_may_stand_in_the_place_of_the_value(
     end(external_backend, jobs, "SUCCEEDED", "FAILED", "CANCELLED")
 
     values = await asyncio.to_thread(lambda: jobs.results(return_exceptions=True))
-    assert [type(value) for value in values] == [int, JobFailed, CancelledError]
+    assert [type(value) for value in values] == [int, JobFailed, JobCancelled]
     with pytest.raises(JobFailed):
         jobs.results()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_jobs.errors import JobFailed, LocalProtocolError
+from jupyter_jobs.errors import InvalidCall, JobFailed, LocalProtocolError
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.waiting import as_completed, wait
@@ -140,12 +140,13 @@ async def test_every_owner_is_told_of_the_wait_while_it_lasts(
     jobs: list[JobHandle[Any]], client: JobClient, external_backend: RunningBackend
 ) -> None:
     told: list[str] = []
+    ending = threading.Thread(target=end, args=(external_backend, jobs[0]))
 
     class Blocking:
         def __enter__(self) -> None:
             told.append("waits")
             if len(told) == 1:
-                threading.Thread(target=end, args=(external_backend, jobs[0])).start()
+                ending.start()
 
         def __exit__(self, *_: object) -> None:
             told.append("goes on")
@@ -153,6 +154,7 @@ async def test_every_owner_is_told_of_the_wait_while_it_lasts(
     client.blocking = Blocking
 
     job = await asyncio.to_thread(next, as_completed(jobs))
+    ending.join()
 
     assert (job, told) == (jobs[0], ["waits", "goes on"])
 
@@ -198,8 +200,14 @@ async def test_one_job_alone_is_told_what_to_write(jobs: list[JobHandle[Any]]) -
         as_completed(alone)
 
 
+@pytest.mark.parametrize("waits", [as_completed, wait])
+async def test_how_long_to_wait_is_a_number(waits: Any, jobs: list[JobHandle[Any]]) -> None:
+    with pytest.raises(InvalidCall, match=r"takes a number of seconds, or None .*, not '10m'"):
+        await asyncio.to_thread(waits, jobs, "10m")
+
+
 async def test_a_word_for_when_to_return_must_be_known() -> None:
-    with pytest.raises(ValueError, match="ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION"):
+    with pytest.raises(InvalidCall, match="ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION"):
         wait([], return_when="SOMETIMES")
 
 
