@@ -12,6 +12,7 @@ from jupyter_jobs.appsync import backoff, link, shared
 from jupyter_jobs.appsync.auth import ApiKeyAuth
 from jupyter_jobs.appsync.backoff import Backoff
 from jupyter_jobs.appsync.protocol import Stale
+from jupyter_jobs.appsync.protocol import client as protocol_client
 from jupyter_jobs.appsync.shared import SharedConnection
 from jupyter_jobs.appsync.subscription import Subscription
 from jupyter_jobs.errors import SubscriptionRefused
@@ -167,8 +168,11 @@ async def test_a_frame_of_a_newer_server_is_passed_over_with_a_word_in_the_log(
     assert len(story.server.peers) == 1
 
 
-async def test_a_silent_connection_is_stale_and_comes_back(server: FakeAppSync) -> None:
-    server._machine.update(keep_alive_s=1e6, connection_timeout_ms=400)
+async def test_a_silent_connection_is_stale_and_comes_back(
+    server: FakeAppSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol_client, "STALE_AFTER_S", 0.2)
+    server._machine.update(keep_alive_s=1e6)
     story = Story(server, ApiKeyAuth(KEY))
     story.told.subscribe(story.client)
     await story.until_started()
