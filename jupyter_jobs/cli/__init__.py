@@ -11,6 +11,7 @@ From the top down, as imports go:
     cells                             what the columns say of a job
     follow | access | filters         hears of jobs | finds those that ids mean | those that options mean
     checkup, machine                  what the doctor finds without asking anybody | about this machine's backend
+    pages                             asks that backend for what is not about jobs
     loads                             what the processes of jobs take
     command | terminal | spans, sizes | exits
                                       what a command is | what goes out | spans of time, of bytes | exit codes

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Command", "add_ids", "add_target"]
+__all__ = ["Command", "add_ids", "add_target", "whole"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,17 @@ def add_target(parser: argparse.ArgumentParser, *, group: str | None = None) -> 
     )
     told = "only jobs of this group" if group is None else "the job's group (default: %(default)s)"
     where.add_argument("--group", default=group, help=told)
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number, of at least so many, for an option's `type`."""
+
+    def read(text: str) -> int:
+        if not text.strip().isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"a whole number from {least} on, not {text!r}")
+        return int(text)
+
+    return read
 
 
 def add_ids(parser: argparse.ArgumentParser, *, many: bool = False, optional: bool = False) -> None:

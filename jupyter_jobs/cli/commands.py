@@ -60,7 +60,14 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     words = list(words)
     # argparse drops the dashes: `submit -- nproc` would be a request of that name
     end = words.index("--") if words[:1] == ["submit"] and "--" in words else len(words)
-    return _parser().parse_args(words[:end], argparse.Namespace(program=words[end + 1 :]))
+    parser = _parser()
+    args, rest = parser.parse_known_args(words[:end], argparse.Namespace(program=words[end + 1 :]))
+    if rest:
+        hint = "; a program stands after two dashes: jupyter-jobs submit [options] -- PROGRAM [ARGUMENT ...]"
+        parser.error(
+            f"unrecognized arguments: {' '.join(rest)}{hint if words[0] == 'submit' else ''}"
+        )
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from http import HTTPStatus
 from pathlib import Path
 
 from jupyter_jobs.cli import terminal
 from jupyter_jobs.cli.command import Command
 from jupyter_jobs.cli.exits import Exit, Usage
+from jupyter_jobs.cli.pages import add_data_dir, ask_page
 from jupyter_jobs.cli.terminal import plain
 from jupyter_jobs.errors import BackendUnavailable
-from jupyter_jobs.jobs.embedded import Presence, ask, data_folder, look, runtime_file, why_not
+from jupyter_jobs.jobs.embedded import Presence, data_folder, look, runtime_file, why_not
 
 __all__ = ["KEY"]
 
@@ -26,9 +26,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show", action="store_true", help="print the key itself; whoever reads it runs any code"
     )
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="of the folder's backend; default the user's own"
-    )
+    add_data_dir(parser)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -80,11 +78,7 @@ def _rotate(folder: Path) -> int:
         return 0
     if seen.presence is not Presence.RUNS or seen.backend is None:
         raise BackendUnavailable(why_not(seen))
-    status, body = ask(seen.backend, "POST", "/key")
-    told = json.loads(body)
-    if status != HTTPStatus.OK:
-        raise Usage("; ".join(str(error["message"]) for error in told["errors"]))
-    return int(told["closed"])
+    return int(ask_page(seen.backend, "POST", "/key")["closed"])
 
 
 KEY = Command(

@@ -7,7 +7,7 @@ import time
 
 from jupyter_jobs.cli import terminal
 from jupyter_jobs.cli.access import opened
-from jupyter_jobs.cli.command import Command, add_target
+from jupyter_jobs.cli.command import Command, add_target, whole
 from jupyter_jobs.cli.exits import Exit
 from jupyter_jobs.cli.filters import Filter, add_filters, matching
 
@@ -17,7 +17,11 @@ __all__ = ["LIST"]
 def _options(parser: argparse.ArgumentParser) -> None:
     add_filters(parser)
     parser.add_argument(
-        "--limit", type=int, default=50, metavar="N", help="at most so many (default: %(default)s)"
+        "--limit",
+        type=whole(1),
+        default=50,
+        metavar="N",
+        help="at most so many (default: %(default)s)",
     )
     parser.add_argument(
         "--all",
@@ -30,7 +34,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     wanted = Filter.of(args)
     with opened(args) as api:
-        jobs = api.drive_sync(matching(wanted, limit=max(1, args.limit), every=args.all))
+        jobs = api.drive_sync(matching(wanted, limit=args.limit, every=args.all))
     if args.json:
         terminal.print_json(jobs)
         return Exit.OK

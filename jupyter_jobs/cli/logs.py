@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from jupyter_jobs.cli import terminal
 from jupyter_jobs.cli.access import find, find_ids, opened_at, target_of
-from jupyter_jobs.cli.command import Command, add_ids, add_target
+from jupyter_jobs.cli.command import Command, add_ids, add_target, whole
 from jupyter_jobs.cli.exits import Exit
 from jupyter_jobs.cli.follow import follow_jobs
 from jupyter_jobs.cli.spans import moment
@@ -34,7 +34,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on until the job's output ends; the exit code is then 0 if the job succeeded, else 1",
     )
-    parser.add_argument("--tail", type=int, metavar="N", help="only so many of the last lines")
+    parser.add_argument("--tail", type=whole(0), metavar="N", help="only so many of the last lines")
     parser.add_argument(
         "--since",
         type=lambda text: moment(text, datetime.now(UTC)),

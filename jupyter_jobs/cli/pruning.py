@@ -22,7 +22,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--older-than",
         required=True,
-        type=lambda text: moment(text, datetime.now(UTC)),
+        type=_before,
         metavar="SPAN",
         help="jobs that ended longer ago than this, 30d, or before a date",
     )
@@ -32,6 +32,15 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="delete their files, logs and results, keep the jobs",
     )
     add_target(parser)
+
+
+def _before(text: str) -> datetime:
+    """Read a moment as `moment` does, but no bare number: seconds are not what a reader of days means by it."""
+    if text.strip().isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text} of what? Nothing was forgotten; write {text}d for days, or {text}h, {text}m, {text}s"
+        )
+    return moment(text, datetime.now(UTC))
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import time
@@ -17,10 +16,11 @@ from jupyter_jobs.cli import terminal
 from jupyter_jobs.cli.acting import confirm
 from jupyter_jobs.cli.command import Command
 from jupyter_jobs.cli.exits import Exit
+from jupyter_jobs.cli.pages import add_data_dir, ask_page
 from jupyter_jobs.cli.spans import seconds
 from jupyter_jobs.cli.terminal import complain, one_line
-from jupyter_jobs.errors import BackendUnavailable, NotSupported
-from jupyter_jobs.jobs.embedded import EmbeddedBackend, Presence, ask, look, why_not
+from jupyter_jobs.errors import BackendUnavailable
+from jupyter_jobs.jobs.embedded import EmbeddedBackend, Presence, look, why_not
 from jupyter_jobs.jobs.runtime import is_stopped
 
 __all__ = ["STOP"]
@@ -32,9 +32,7 @@ _NAMED = 3  # jobs that are told by name
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="of the folder's backend; default the user's own"
-    )
+    add_data_dir(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--drain",
@@ -134,16 +132,16 @@ class _Drain(_Stop):
             raise
 
     def begin(self) -> None:
-        if self._args.cancel and (live := self._ask("GET", "/stats").get("live", 0)):
+        if self._args.cancel and (live := ask_page(self._backend, "GET", "/stats").get("live", 0)):
             confirm(f"cancel {_count(live)} and end the backend", is_sure=self._args.yes)
         jobs = "cancel" if self._args.cancel else "finish"
-        self._told = self._ask("POST", "/stop", {"jobs": jobs})
+        self._told = ask_page(self._backend, "POST", "/stop", {"jobs": jobs})
         self._asked = self._told["live"]
 
     def look(self) -> None:
         if time.monotonic() >= self._ask_at:
             with suppress(BackendUnavailable):  # it ends just now
-                self._told = self._ask("GET", "/stats")
+                self._told = ask_page(self._backend, "GET", "/stats")
             self._ask_at = time.monotonic() + _ASK_S
         said = _waiting(self._told)
         if said and said != self._said and not self._args.json:
@@ -162,32 +160,6 @@ class _Drain(_Stop):
             return "no job was live"
         ended = _count(self._asked)
         return f"cancelled {ended}" if self._args.cancel else f"{ended} had ended before"
-
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Ask the backend for a page of its own.
-
-        Raises:
-            BackendUnavailable: It does not answer.
-            NotSupported: Its release has no such page.
-        """
-        content = None if body is None else json.dumps(body).encode()
-        try:
-            status, answer = ask(self._backend, method, path, content)
-        except OSError as error:
-            raise BackendUnavailable(
-                f"the backend, process {self._backend.pid}, does not answer: {error}"
-            ) from error
-        if status in (404, 405):
-            raise NotSupported(
-                f"the backend, of jupyter_jobs {self._backend.version}, cannot do that: jupyter-jobs stop ends it, its jobs "
-                "go on, and the next use starts one that can"
-            )
-        if status != 200:
-            raise BackendUnavailable(
-                f"the backend, process {self._backend.pid}, answered {path} with HTTP {status}"
-            )
-        told: dict[str, Any] = json.loads(answer)
-        return told
 
 
 def _waiting(told: Mapping[str, Any]) -> str:

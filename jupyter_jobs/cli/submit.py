@@ -13,7 +13,7 @@ from typing import Any
 from jupyter_jobs.cli import terminal
 from jupyter_jobs.cli.access import find_ids, opened_at, target_of
 from jupyter_jobs.cli.command import Command as ShellCommand
-from jupyter_jobs.cli.command import add_target
+from jupyter_jobs.cli.command import add_target, whole
 from jupyter_jobs.cli.exits import Exit, Usage
 from jupyter_jobs.cli.logs import follow_log
 from jupyter_jobs.cli.spans import seconds
@@ -88,7 +88,11 @@ def _rules(group: argparse._ArgumentGroup) -> None:
         help="let it wait at most so long for a place",
     )
     group.add_argument(
-        "--retries", type=int, default=0, metavar="N", help="run it again after a failure, so often"
+        "--retries",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="run it again after a failure, so often",
     )
     group.add_argument(
         "--backoff",
@@ -96,7 +100,7 @@ def _rules(group: argparse._ArgumentGroup) -> None:
         metavar="SPAN",
         help="wait so long before the second run, and twice as long before each further one (default: 1s)",
     )
-    group.add_argument("--cpus", type=int, metavar="N", help="places it takes (default: 1)")
+    group.add_argument("--cpus", type=whole(1), metavar="N", help="places it takes (default: 1)")
 
 
 def _run(args: argparse.Namespace) -> int:

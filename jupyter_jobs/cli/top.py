@@ -6,11 +6,11 @@ On a terminal a picture in place, else one picture, or one JSON object, and the 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jupyter_jobs.appsync.auth import ApiKeyAuth
@@ -20,17 +20,11 @@ from jupyter_jobs.cli.access import opened_at
 from jupyter_jobs.cli.command import Command
 from jupyter_jobs.cli.exits import Exit
 from jupyter_jobs.cli.loads import Load, loads
+from jupyter_jobs.cli.pages import add_data_dir, ask_page
 from jupyter_jobs.cli.spans import seconds
 from jupyter_jobs.errors import BackendUnavailable, JobsError
 from jupyter_jobs.jobs import calls
-from jupyter_jobs.jobs.embedded import (
-    EmbeddedBackend,
-    Presence,
-    ask,
-    data_folder,
-    look,
-    why_not,
-)
+from jupyter_jobs.jobs.embedded import EmbeddedBackend, Presence, look, why_not
 from jupyter_jobs.jobs.target import Target
 
 __all__ = ["TOP", "Sample", "Watcher", "describe"]
@@ -41,9 +35,7 @@ _SHOWN = 20  # jobs that are told of, at most
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="of the folder's backend; default the user's own"
-    )
+    add_data_dir(parser)
     parser.add_argument(
         "--every",
         type=seconds,
@@ -54,7 +46,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    watcher = Watcher(_running(args.data_dir))
+    watcher = _watcher(args.data_dir)
     watcher.take()
     time.sleep(min(args.every, FIRST_S))
     if not terminal.is_live() or args.json:
@@ -69,8 +61,8 @@ def _run(args: argparse.Namespace) -> int:
     _show(watcher, args)
 
 
-def _running(data_dir: str | None) -> EmbeddedBackend:
-    """Return the backend that is to be watched.
+def _watcher(data_dir: str | None) -> Watcher:
+    """Return what measures the backend of a folder.
 
     Raises:
         BackendUnavailable: There is none, or none that answers here.
@@ -82,7 +74,7 @@ def _running(data_dir: str | None) -> EmbeddedBackend:
         )
     if seen.presence is not Presence.RUNS:
         raise BackendUnavailable(why_not(seen))
-    return seen.backend
+    return Watcher(seen.backend, seen.folder)
 
 
 def _show(watcher: Watcher, args: argparse.Namespace) -> NoReturn:
@@ -135,14 +127,12 @@ class Watcher:
 
     Args:
         backend: The one.
-        disk: Tells the folder's disk, as `shutil.disk_usage` does.
+        folder: Of its data.
     """
 
-    def __init__(
-        self, backend: EmbeddedBackend, *, disk: Callable[[str], Any] = shutil.disk_usage
-    ) -> None:
+    def __init__(self, backend: EmbeddedBackend, folder: Path) -> None:
         self._backend = backend
-        self._disk = disk
+        self._folder = folder
         self._last: Sample | None = None
         self._names: dict[str, str] = {}
         self._target = Target(
@@ -155,17 +145,9 @@ class Watcher:
         Raises:
             BackendUnavailable: It does not answer any more.
         """
-        try:
-            status, body = ask(self._backend, "GET", "/stats")
-        except OSError as error:
-            raise BackendUnavailable(f"the backend does not answer any more: {error}") from error
-        if status != 200:
-            raise BackendUnavailable(f"the backend answered /stats with HTTP {status}")
-        stats = json.loads(body)
-        before, self._last = (
-            self._last,
-            Sample(time.monotonic(), stats, loads(stats.get("processes", {}))),
-        )
+        stats = ask_page(self._backend, "GET", "/stats")
+        before = self._last
+        self._last = Sample(time.monotonic(), stats, loads(stats.get("processes", {})))
         return before, self._last
 
     def describe(self) -> dict[str, Any]:
@@ -175,10 +157,9 @@ class Watcher:
         self._name([job["id"] for job in told["busiest"]])
         for job in told["busiest"]:
             job["name"] = self._names.get(job["id"], "")
-        disk = None
+        told["storage"]["free"] = None
         with suppress(OSError):
-            disk = self._disk(str(data_folder()))
-        told["storage"]["free"] = disk and disk.free
+            told["storage"]["free"] = shutil.disk_usage(self._folder).free
         return told
 
     def _name(self, ids: list[str]) -> None:

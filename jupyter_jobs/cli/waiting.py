@@ -45,6 +45,8 @@ async def _wait(args: argparse.Namespace) -> int:
     jobs = await wait_for(target, args.ids, args.group, within=args.timeout, on_end=told)
     if args.json:
         terminal.print_json(jobs)
+    if left := sum(not job.status.is_terminal for job in jobs):
+        complain(f"time is up; {left} of {len(jobs)} jobs have not ended and go on")
     return outcome(jobs)
 
 

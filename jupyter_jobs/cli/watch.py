@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from jupyter_jobs.cli import terminal
 from jupyter_jobs.cli.access import target_of
-from jupyter_jobs.cli.command import Command, add_target
+from jupyter_jobs.cli.command import Command, add_target, whole
 from jupyter_jobs.cli.exits import Exit
 from jupyter_jobs.cli.filters import Filter, add_filters
 from jupyter_jobs.cli.follow import News, follow_group
@@ -46,7 +46,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=seconds, metavar="SPAN", help="end after so long, 10m, with exit code 124"
     )
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="at most so many lines of jobs on the terminal"
+        "--limit", type=whole(1), metavar="N", help="at most so many lines of jobs on the terminal"
     )
     parser.add_argument(
         "--all",

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from jupyter_jobs.cli.command import add_ids, add_target
+from jupyter_jobs.cli.command import add_ids, add_target, whole
 
 
 def test_ids_are_one_or_many() -> None:
@@ -26,3 +26,10 @@ def test_a_target_has_the_group_of_the_command() -> None:
     assert all_.parse_args([]).group is None
     assert own.parse_args([]).group == "terminal"
     assert own.parse_args(["--endpoint", "http://x", "--group", "g"]).endpoint == "http://x"
+
+
+def test_a_whole_number_has_a_least() -> None:
+    assert whole(1)("7") == 7
+    for wrong in ("0", "-1", "1.5", "many"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"from 1 on, not '{wrong}'"):
+            whole(1)(wrong)

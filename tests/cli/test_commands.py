@@ -43,6 +43,8 @@ def test_help_lists_the_commands_and_the_exit_codes(capsys: Capture) -> None:
         ["show"],
         ["wait"],
         ["list", "--limit", "many"],
+        ["list", "--limit", "0"],
+        ["logs", "a", "--tail", "-1"],
         ["wait", "a", "--timeout", "soon"],
         ["logs", "a", "--since", "once"],
     ],
@@ -53,6 +55,15 @@ def test_what_is_not_understood_is_code_2(words: list[str], capsys: Capture) -> 
 
     assert raised.value.code == 2
     assert "usage: jupyter-jobs" in capsys.readouterr().err
+
+
+def test_a_program_without_the_dashes_is_told_where_they_go(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["submit", "python", "train.py", "--epochs", "3"])
+
+    said = capsys.readouterr().err
+    assert raised.value.code == 2
+    assert "unrecognized arguments: train.py --epochs 3; a program stands after two dashes" in said
 
 
 def test_the_words_after_two_dashes_are_the_programs() -> None:

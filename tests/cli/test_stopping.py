@@ -203,16 +203,6 @@ def test_one_of_another_host_is_not_ended_from_here(
     assert own_backend.stats()["live"] == 0
 
 
-def test_one_of_a_release_that_cannot_drain_is_told(
-    own_backend: RunningBackend, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(own_backend.data_dir / "runtime"))
-    monkeypatch.setattr("jupyter_jobs.cli.stopping.ask", lambda *_: (404, b""))
-
-    assert main(["stop", "--data-dir", str(own_backend.data_dir), "--drain"]) == 2
-    assert "cannot do that: jupyter-jobs stop ends it" in capsys.readouterr().err
-
-
 def test_drain_and_cancel_are_not_said_together(capsys: Capture) -> None:
     with pytest.raises(SystemExit) as raised:
         main(["stop", "--drain", "--cancel"])

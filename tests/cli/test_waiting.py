@@ -59,7 +59,10 @@ def test_it_waits_for_the_last_one(waiting_shell: Shell, external_backend: Runni
 def test_when_the_time_is_up_the_jobs_go_on(waits: Run, external_backend: RunningBackend) -> None:
     id_ = submit(external_backend, "slow")
 
-    assert waits("wait", id_, "--timeout", "0.1") == (124, "", "")
+    assert waits("wait", id_, "--timeout", "0.1") == (
+        *(124, ""),
+        "jupyter-jobs: time is up; 1 of 1 jobs have not ended and go on\n",
+    )
     code, out, _ = waits("wait", id_, "--timeout", "0.1s", "--json")
     assert (code, [job["status"] for job in json.loads(out)]) == (124, ["QUEUED"])
 
