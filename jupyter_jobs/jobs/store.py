@@ -91,10 +91,11 @@ class JobStore:
             self._note_pace(id_, body)
             if retried is not None:
                 former = self._supersede(retried, id_)
-        for observer in self._observers:
+        observers = tuple(self._observers)  # other threads come and go
+        for observer in observers:
             observer(id_, status)
         if former is not None:
-            for observer in self._observers:
+            for observer in observers:
                 observer(retried, former)
         return True
 
@@ -186,12 +187,14 @@ class JobStore:
 
     def live(self) -> list[str]:
         """Return the ids of the jobs that have not ended."""
-        return [id_ for id_, body in list(self._bodies.items()) if body["status"] not in _ENDED]
+        with self._lock:
+            return [id_ for id_, body in self._bodies.items() if body["status"] not in _ENDED]
 
     @property
     def has_live(self) -> bool:
         """Whether any job has not ended; a superseded one has, but that may not have been heard here."""
-        return any(n for status, n in list(self._counts.items()) if status.value not in _ENDED)
+        with self._lock:
+            return any(n for status, n in self._counts.items() if status.value not in _ENDED)
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Call `observer(id, status)` after each change, on the thread that merged; return what ends that."""

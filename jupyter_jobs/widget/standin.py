@@ -62,7 +62,7 @@ class StandIn:
     def ticked(self) -> None:
         """Note that the loop runs."""
         self._last_tick = time.monotonic()
-        if self._needed():
+        if self._is_needed():
             self.wake()
 
     def job_changed(self, _: str, status: JobStatus) -> None:
@@ -108,7 +108,7 @@ class StandIn:
             self._wake.clear()  # before looking: what is told from here on ends the next wait
             if self._closed or self._loop.is_closed():
                 return
-            if not self._needed():
+            if not self._is_needed():
                 self._wake.wait()
                 continue
             self._rests = False
@@ -123,12 +123,6 @@ class StandIn:
 
     def _rhythm(self) -> float:
         return self._pause if self._entered else RHYTHM
-
-    def _needed(self) -> bool:
-        try:
-            return self._is_needed()
-        except RuntimeError:  # what it counts has changed meanwhile: there is something new
-            return True
 
     def _work(self) -> None:
         try:

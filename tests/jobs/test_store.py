@@ -89,6 +89,16 @@ def test_an_observer_may_merge_and_look() -> None:
     assert [job.id for job in store] == ["j", "other"]
 
 
+def test_an_observer_that_leaves_takes_no_news_from_the_others() -> None:
+    store, heard = JobStore(), []
+    leave = store.observe(lambda *_: leave())
+    store.observe(lambda id_, _: heard.append(id_))
+    store.merge(body("a"))
+    store.merge(body("b"))
+
+    assert heard == ["a", "b"]
+
+
 def test_threads_that_merge_at_once_end_with_the_newest() -> None:
     store = JobStore(threading.Lock())
     bodies = [body(f"j{n % 7}", version) for n in range(7) for version in range(1, 200)]

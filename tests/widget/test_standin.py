@@ -132,22 +132,6 @@ async def test_a_thread_whose_start_was_interrupted_is_started_again(
             assert asked.wait(PATIENCE)
 
 
-async def test_jobs_that_change_while_they_are_counted_end_no_service() -> None:
-    asked = threading.Event()
-    looks: list[int] = []
-
-    def needed() -> bool:
-        looks.append(1)
-        if len(looks) < 4:
-            raise RuntimeError("dictionary changed size during iteration")
-        return True
-
-    with standing_in(asked.set, needed) as standin:
-        standin.ticked()
-        with standin.blocking():
-            assert asked.wait(PATIENCE)
-
-
 async def test_what_fails_because_all_ends_is_not_lamented(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
