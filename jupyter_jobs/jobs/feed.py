@@ -99,11 +99,11 @@ class JobFeed:
 
     @property
     def problem(self) -> str:
-        """Why the jobs may be out of date, in a sentence, or an empty string."""
-        if self._failure:
-            return self._failure
-        if self._subscriptions.refused:
-            refused = next(iter(self._subscriptions.refused.values()))
+        """Why the jobs may be out of date, in a sentence, or an empty string. From any thread."""
+        if failure := self._failure:
+            return failure
+        refused = next(iter(tuple(self._subscriptions.refused.values())), None)
+        if refused is not None:
             if not self._reconciler.can_ask:
                 return refused
             return f"{refused}; asking every {WITHOUT_EVENTS:g} s instead"

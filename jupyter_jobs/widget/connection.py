@@ -10,13 +10,12 @@ __all__ = ["connection_row"]
 
 
 def connection_row(client: JobClient) -> dict[str, Any]:
-    """Return the state of the connection as the page wants it; times in epoch milliseconds."""
-    status = client.connection
-    problem = client.feed.problem if client.feed else ""
+    """Return the state of the connection as the page wants it; times in epoch milliseconds. From any thread."""
+    status, feed, current_at = client.connection, client.feed, client.current_at
     return {
         "state": status.state.value,
-        "detail": status.error or problem,
+        "detail": status.error or (feed.problem if feed is not None else ""),
         "retryAt": None if status.retry_at is None else round(status.retry_at * 1000),
         "attempt": status.attempt,
-        "asOf": None if client.current_at is None else round(client.current_at * 1000),
+        "asOf": None if current_at is None else round(current_at * 1000),
     }
