@@ -9,6 +9,7 @@ message. Without a page it is an empty one: nbclient, papermill and nbval drop w
 from __future__ import annotations
 
 import contextvars
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,19 +20,23 @@ class Publisher:
     """Knows in whose name to publish. Any thread."""
 
     def __init__(self) -> None:
-        self._contexts: dict[str, contextvars.Context] = {}
+        self._contexts: dict[str, contextvars.Context] = {}  # the last one to speak is the last
+        self._lock = threading.Lock()
 
     def heard(self, page: str) -> None:
         """Note that a page spoke; called in the context in which its message is handled."""
-        self._contexts.pop(page, None)  # the last one to speak is the last one of the dict
-        self._contexts[page] = contextvars.copy_context()
+        with self._lock:
+            self._contexts.pop(page, None)
+            self._contexts[page] = contextvars.copy_context()
 
     def forget(self, page: str) -> None:
         """Note that a page is gone."""
-        self._contexts.pop(page, None)
+        with self._lock:
+            self._contexts.pop(page, None)
 
     def publish(self, publish: Callable[..., Any], *args: Any) -> None:
         """Call what publishes, in a context of its own: one context is never entered twice at once."""
-        newest = next(reversed(list(self._contexts.values())), None)
+        with self._lock:
+            newest = next(reversed(self._contexts.values()), None)
         context = contextvars.Context() if newest is None else newest.copy()
         context.run(publish, *args)

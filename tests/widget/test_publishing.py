@@ -1,4 +1,5 @@
 import contextvars
+import sys
 import threading
 
 from jupyter_jobs.widget.publishing import Publisher
@@ -68,3 +69,20 @@ def test_two_threads_may_publish_at_once_and_one_within_the_other() -> None:
         thread.join()
 
     assert seen == ["a1"] * 4
+
+
+def test_a_page_that_speaks_again_is_known_to_every_thread_meanwhile() -> None:
+    publisher = Publisher()
+    heard(publisher, "a", "a1")
+    speaking = threading.Thread(target=lambda: [heard(publisher, "a", "a1") for _ in range(20_000)])
+    seen = {published(publisher)}
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        speaking.start()
+        while speaking.is_alive():
+            seen.add(published(publisher))
+    finally:
+        sys.setswitchinterval(before)
+
+    assert seen == {"a1"}
