@@ -110,14 +110,11 @@ class Backend:
             WebSocketRoute("/graphql", self._realtime),
             WebSocketRoute("/graphql/realtime", self._realtime),
         ]
-        app = Starlette(routes=routes)
+        app = Starlette(routes=routes, exception_handlers={Refused: _refused})
         self.app: ASGIApp = Guard(around(app) if around else app, hosts=hosts)
 
     async def _graphql(self, request: Request) -> Response:
-        try:
-            caller, body = await self._admit(request)
-        except Refused as refused:
-            return refused.response
+        caller, body = await self._admit(request)
         try:
             asked = json.loads(body)
             if _HALF_A_CHARACTER.search(body):
@@ -138,7 +135,7 @@ class Backend:
         """Return who asks, and the body; that of somebody who is not known is not kept.
 
         Raises:
-            Refused: Who asks is not let in, asks for too much, or has gone.
+            Refused: Who asks is not let in, asks for too much, or has gone; it has its answer with it.
         """
         try:
             caller, body = await self._recognised(request)
@@ -186,10 +183,7 @@ class Backend:
             self._owners.discard(session)
 
     async def _show_stats(self, request: Request) -> Response:
-        try:
-            caller, _ = await self._admit(request)
-        except Refused as refused:
-            return refused.response
+        caller, _ = await self._admit(request)
         counts = {
             "connections": self.sockets,
             "subscriptions": len(self._topics),
@@ -200,10 +194,7 @@ class Backend:
 
     def _behind_key(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            try:
-                caller, body = await self._admit(request)
-            except Refused as refused:
-                return refused.response
+            caller, body = await self._admit(request)
             if page.is_owners and not caller.is_owner:
                 return refusal(403, "ForbiddenException", "That is its owner's to do.")
             return page.answer(body)
@@ -212,10 +203,7 @@ class Backend:
 
     async def _rotate_key(self, request: Request) -> Response:
         """Change the backend's own key; who is connected with the one before must come anew."""
-        try:
-            caller, _ = await self._admit(request)
-        except Refused as refused:
-            return refused.response
+        caller, _ = await self._admit(request)
         if not caller.is_owner:
             return refusal(403, "ForbiddenException", "The key is its owner's to change.")
         try:
@@ -233,6 +221,11 @@ class Backend:
 
 async def _ping(_: Request) -> Response:
     return PlainTextResponse("healthy", headers={"connection": "close"})
+
+
+async def _refused(_: Request, refused: Exception) -> Response:
+    assert isinstance(refused, Refused)
+    return refused.response
 
 
 def _malformed(message: str) -> Response:
