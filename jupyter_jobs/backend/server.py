@@ -22,7 +22,7 @@ from jupyter_jobs.backend.life.address import Memory, announce, bind, only_one, 
 from jupyter_jobs.backend.life.ending import Ending, is_culled
 from jupyter_jobs.backend.life.gate import Gate
 from jupyter_jobs.backend.life.handles import raise_open_files
-from jupyter_jobs.backend.life.keys import OwnKey
+from jupyter_jobs.backend.life.keys import OwnKey, make_key
 from jupyter_jobs.backend.life.logs import logging_to
 from jupyter_jobs.backend.life.metrics import render
 from jupyter_jobs.backend.life.pages import own_pages
@@ -113,7 +113,7 @@ def serve(options: Options) -> int:
         held.enter_context(_failure_logged(options))
         repository = held.enter_context(contextlib.closing(Repository(folder / "jobs.sqlite")))
         memory = Memory(folder)
-        key = OwnKey(given or memory.key, is_given=bool(given))
+        key = OwnKey(given or memory.key or make_key(), is_given=bool(given))
         entrance = held.enter_context(_Entrance.opened(options, face, memory.port))
         memory.keep(key.present, entrance.own.getsockname()[1])
         return asyncio.run(_Service(options, folder, repository, key, entrance).run())

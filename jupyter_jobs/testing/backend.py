@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib.metadata
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -17,6 +16,7 @@ from jupyter_jobs.appsync.auth import ApiKeyVerifier, Purpose
 from jupyter_jobs.backend.api.resolvers import Api, build
 from jupyter_jobs.backend.faults import Faults, FaultyApp
 from jupyter_jobs.backend.life.address import listen
+from jupyter_jobs.backend.life.keys import make_key
 from jupyter_jobs.backend.realtime.topics import Topics
 from jupyter_jobs.backend.server import updates
 from jupyter_jobs.backend.storage.repository import Repository
@@ -184,5 +184,5 @@ class _Keys:
         self._make()
 
     def _make(self) -> None:
-        self.present = f"da2-{secrets.token_hex(16)}"
+        self.present = make_key()
         self._verifier = ApiKeyVerifier([self.present])

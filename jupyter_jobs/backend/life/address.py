@@ -8,7 +8,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -33,7 +32,7 @@ class Memory:
     """Key and port of last time, so that whoever was connected finds the next backend at the same address.
 
     Attributes:
-        key: A new one without a last time.
+        key: Empty without a last time.
         port: 0 without one.
     """
 
@@ -43,7 +42,7 @@ class Memory:
             known = json.loads(self._path.read_text("utf-8"))
             self.key, self.port = str(known["key"]), int(known["port"])
         except (OSError, ValueError, KeyError, TypeError):
-            self.key, self.port = f"da2-{secrets.token_hex(16)}", 0
+            self.key, self.port = "", 0
 
     def keep(self, key: str, port: int) -> None:
         """Remember these for the next time."""
