@@ -8,8 +8,8 @@ as part of a date, a path or a version.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Bar", "Bars", "read_bar"]
 
@@ -26,6 +26,7 @@ _THINGS = (
     "stage|phase|pass|frame|block|tile|shard|generation|episode|cell|test|case|package|layer|partition"
 )
 _DOINGS = r"progress|status|done|complete|completed|\w+ing"
+_MEASURED = r"(?: - |it/s )(?!ETA)([^-:]+: -?[\d.e+-]+)"
 _NOT_DOINGS = (
     r"\b(?:accuracy|acc|loss|error|cpu|gpu|memory|mem|usage|used|disk|rate|score|confidence|coverage|battery|load|"
     r"utili[sz]ation|missing|remaining|warning|discount|interest|saving|rating|ranking|spending)\b"
@@ -40,11 +41,15 @@ class Bar:
         numbers: Of `done`, `total` and `progress` (0 to 1) what is known; one of them at least.
         message: What the bar says besides; empty if that is nothing.
         name: What tells this bar from others.
+        epoch: Of which epoch of how many the numbers are, where it says so: `Epoch 2/10:  45%|…`.
+        is_heading: Whether other bars may follow that say how far this step of it is: `Epoch 2/10`.
     """
 
     numbers: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
     name: str = ""
+    epoch: tuple[float, float] | None = None
+    is_heading: bool = False
 
 
 def read_bar(line: str) -> Bar | None:
@@ -66,13 +71,19 @@ class Bars:
     The outer one is there first, and has done nothing yet when the inner one begins. So a bar that begins after another
     has come some way follows that one, which was left early. A bar that stands still while another one ends again and
     again is not its outer one either.
+
+    Of epochs the whole is all of them: where they are headings, or stand in the bar's name, a bar within one moves it on.
     """
 
     def __init__(self) -> None:
         self.last: Bar | None = None
         self._shares: dict[str, float] = {}  # of the bars under way, the outermost first
         self._left: set[str] = set()  # that seemed to be over
-        self._inner: set[str] = set()  # of an outermost one that has ended
+        self._over: str | None = None  # an outermost one that has ended
+        self._inner: set[str] = set()  # those within it
+        self._heading: Bar | None = None  # the outermost one, if it is one
+        self._within = 0.0  # how far the step is that it stands over
+        self._from_zero = False  # whether the first epoch is called `Epoch 0/10`
         self._holds = False  # whether the outermost one has inner ones
         self._ends = 0  # of inner ones, since the outermost one has moved
 
@@ -81,10 +92,19 @@ class Bars:
         self.last = bar = read_bar(line)
         if bar is None:
             return None
+        if bar.epoch is not None:
+            bar = self._of_all_epochs(bar, *bar.epoch)
         share, before = bar.numbers.get("progress", 0.0), self._shares.get(bar.name)
-        if share >= 1 and bar.name in self._inner:
-            self._inner.discard(bar.name)
-            return None  # drawn once more, with the outer one that has ended
+        if bar.name == self._over:
+            if share >= 1:
+                return bar  # it is drawn once more
+            self._over = None
+        if bar.name in self._inner:
+            if share >= 1:
+                self._inner.discard(bar.name)
+            return None  # and so are those within it, or run once more
+        if not self._shares:
+            self._inner.clear()
         if before is None and self._shares:
             outermost, done = next(iter(self._shares.items()))
             if bar.name in self._left:
@@ -97,23 +117,54 @@ class Bars:
         self._shares[bar.name] = share
         outermost = next(iter(self._shares))
         if bar.name == outermost:
-            self._ends = 0
+            self._ends, self._within = 0, 0.0
+            self._heading = bar if bar.is_heading else None
+            self._holds = self._holds or bar.is_heading or bar.epoch is not None
             if share >= 1:
-                self._inner = set(self._shares) - {outermost}
-                self._shares.clear()
-                self._holds = False
+                self._end()
             return bar
         if before is not None and (share < before or share >= 1 > before):
             self._ends += 1
             if self._ends >= _GIVEN_UP_AFTER:
                 self._drop(outermost)
                 return bar if bar.name == next(iter(self._shares)) else None
+        if self._heading is not None and bar.name == list(self._shares)[1]:
+            return self._under(self._heading, bar, share)
         return None
+
+    def _under(self, heading: Bar, bar: Bar, share: float) -> Bar:
+        """Return how far the whole is, by the first of the bars that stand under a heading."""
+        self._within = max(self._within, share)
+        numbers = _steps(heading.numbers["done"], self._within, heading.numbers["total"])
+        if numbers["progress"] >= 1:
+            self._end()
+        said = [part for part in (heading.message, bar.message) if part]
+        return Bar(numbers, ", ".join(said), heading.name)
+
+    def _of_all_epochs(self, bar: Bar, epoch: float, total: float) -> Bar:
+        self._from_zero = epoch == 0 or (self._from_zero and epoch < total)
+        before = epoch if self._from_zero else epoch - 1
+        return replace(bar, numbers=_steps(before, bar.numbers.get("progress", 0.0), total))
+
+    def _end(self) -> None:
+        self._over, *inner = self._shares
+        self._inner = set(inner)
+        self._shares.clear()
+        self._holds, self._heading = False, None
 
     def _drop(self, name: str) -> None:
         del self._shares[name]
         self._left.add(name)
-        self._holds, self._ends = False, 0
+        self._holds, self._ends, self._heading = False, 0, None
+
+
+def _steps(before: float, share: float, total: float) -> dict[str, float]:
+    """Return the numbers of a whole of some steps, of the present one a share."""
+    return {
+        "done": before + (share >= 1),
+        "total": total,
+        "progress": min((before + share) / total, 1.0),
+    }
 
 
 def _bar(found: re.Match[str], message: str = "", *, name: str | None = None) -> Bar | None:
@@ -145,14 +196,28 @@ def _tqdm(found: re.Match[str], line: str) -> Bar | None:
     """`Training:  45%|████▌     | 45/100 [00:04<00:05, 9.98it/s, loss=0.3]`."""
     name = (found["name"] or "").strip().removesuffix(":")
     said = (found.groupdict().get("rest") or "").split(", ", 2)[2:]  # times, rate, and what was set
-    return _bar(found, ", ".join(part for part in (name, *said) if part), name=_same(name))
+    # A trainer draws the bar of its evaluation, without a name too, below its own.
+    return _named(found, name, said, _same(name) or f"of {found.groupdict().get('total') or '%'}")
 
 
 def _drawn(found: re.Match[str], line: str) -> Bar | None:
     """`Working ━━━━━━━╸━━━━ 45% 0:00:12`, `  12/100 ━━━━━━ 3s 20ms/step - loss: 0.3`."""
     name = found["name"].strip(" \t:|-⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-    said = re.findall(r"(?: - )(?!ETA)([^-:]+: -?[\d.e+-]+)", found["rest"])
-    return _bar(found, ", ".join(part for part in (name, *said) if part), name=_same(name))
+    return _named(found, name, re.findall(_MEASURED, found["rest"]), _same(name))
+
+
+def _named(found: re.Match[str], name: str, said: Sequence[str], which: str) -> Bar | None:
+    bar = _bar(found, ", ".join(part for part in (name, *said) if part), name=which)
+    numbered = re.search(r"\bepoch\s*\[?(\d+)\s*/\s*(\d+)\b", name, re.IGNORECASE)
+    if bar is None or numbered is None:
+        return bar
+    epoch, total = float(numbered[1]), float(numbered[2])
+    if " • " in (found["rest"] or ""):  # Lightning says `Epoch 0/2` to `Epoch 2/2` of three
+        return replace(bar, epoch=(epoch + 1, total + 1))
+    is_of_epochs = total == bar.numbers.get("total")
+    return (
+        bar if is_of_epochs or not 0 <= epoch <= total > 0 else replace(bar, epoch=(epoch, total))
+    )
 
 
 def _same(name: str) -> str:
@@ -168,7 +233,7 @@ def _counted(found: re.Match[str], line: str) -> Bar | None:
         return bar
     done = max(bar.numbers["done"] - 1, 0.0)
     total = bar.numbers["total"]
-    return Bar({"done": done, "total": total, "progress": done / total}, bar.message, bar.name)
+    return replace(bar, numbers=_steps(done, 0.0, total), is_heading=True)
 
 
 def _plain(found: re.Match[str], line: str) -> Bar | None:
@@ -188,7 +253,10 @@ _STYLES: tuple[tuple[re.Pattern[str], _Read], ...] = tuple(
         (rf"^(?P<name>.*?)\s*{_PERCENT}\|[^|]*\|?\s*(?:{_COUNT}\w*/{_TOTAL}\w*)?\s*(?:\[(?P<rest>[^\]]*)|$|\d)", 0, _tqdm),
         (rf"^(?P<name>.*?)\s*{_PERCENT} {_COUNT}/{_TOTAL} \[(?P<rest>\d+:[^\]]*)", 0, _tqdm),
         (rf"^(?P<name>(?:.*: )?){_COUNT}\w* \[(?P<rest>\d+:\d[^\]<]*/s[^\]]*)\]", 0, _tqdm),
-        # Keras 2: a bar after the count; Keras 3, rich, pip: one of lines
+        (rf"^(?P<name>.*?)\s*\|[^|]*\|\s*(?!0/){_COUNT}\w*/\? \[(?P<rest>[^\]]*)", 0, _tqdm),
+        # Keras: without a bar, without a total; Keras 2: a bar after the count; Keras 3, rich, pip: one of lines
+        (rf"^(?P<name>){_COUNT}/{_TOTAL}(?P<rest> - \d+m?s - .*)", 0, _drawn),
+        (rf"^(?P<name>)\s*{_COUNT}/Unknown (?P<rest>.*/step.*)", 0, _drawn),
         (rf"^(?P<name>)\s*{_COUNT}/{_TOTAL} (?:\[[=>.]{{5,}}\]|[━╸╺─ ]{{5,}})(?P<rest>.*)", 0, _drawn),
         (rf"^(?P<name>[^━╸╺]*+)[━╸╺]{{3,}}+\s+{_PERCENT}(?P<rest>.*)", 0, _drawn),
         (rf"^(?P<name>[^━╸╺]*+)[━╸╺]{{3,}}+\s+{_COUNT}/{_TOTAL}(?P<rest>.*)", 0, _drawn),

@@ -26,6 +26,7 @@ REPORT_INTERVAL_S = 0.1
 LINE_INTERVAL_S = 0.5  # of what is only printed, and of metrics: they are longer
 _MESSAGE_LIMIT = 500
 _HUGE = 1e300  # and no infinity, and no integer beyond all floats
+_WRAPPED = 20 * " "  # what stands below a bar, so far in, belongs to it
 _NUMBERS = ("done", "total", "progress")
 _LAST_WORDS_S = 1.0  # that a busy backend has to make room for the last report
 
@@ -151,11 +152,13 @@ class Reports:
                 self._set(name, known[name])
 
     def _look_at(self, lines: list[str]) -> None:
+        below_bar = False
         for line in lines:
             bar, is_bar = self._read_bar(line)
+            below_bar = is_bar or (below_bar and line.startswith(_WRAPPED))
             if bar is not None:
                 self._bar, self._line = bar, bar.message or self._line
-            elif not is_bar and line.strip():
+            elif not below_bar and line.strip():
                 self._line = line.strip()
         self._derive()
 

@@ -187,7 +187,7 @@ def test_an_epoch_that_begins_is_the_bar_around_its_batches() -> None:
         "10/10 ━━━━━━━━━━━━━━━━━━━━ 0s",
     ]
 
-    assert shares("Epoch 1/2", *batches, "Epoch 2/2", *batches) == [0, None, None, 0.5, None, None]
+    assert shares("Epoch 1/2", *batches, "Epoch 2/2", *batches) == [0, 0.25, 0.5, 0.5, 0.75, 1]
 
 
 def test_a_bar_follows_one_that_was_left_early() -> None:
@@ -217,3 +217,52 @@ def test_a_bar_that_stands_still_for_good_is_given_up() -> None:
     seen = shares("out:   0%|          | 0/4 [00:00<?, ?it/s]", *inner * 4)
 
     assert seen[-1] == 1.0
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_bar_for_each_of_so_many_epochs_is_one_of_all(first: int) -> None:
+    seen = shares(
+        *(
+            f"Epoch {epoch}/2: {line}"
+            for epoch in (first, first + 1)
+            for line in (
+                "  0%|          | 0/4 [00:00<?, ?it/s]",
+                " 50%|#####     | 2/4 [00:00<00:01,  1.00it/s]",
+                "100%|##########| 4/4 [00:00<00:00,  1.00it/s]",
+            )
+        )
+    )
+
+    assert seen == [0.0, 0.25, 0.5, 0.5, 0.75, 1.0]
+
+
+def test_a_bar_of_epochs_that_says_which_one_is_of_itself() -> None:
+    assert shares(
+        "Epoch 1/10:   0%|          | 0/10 [00:00<?, ?it/s]",
+        "Epoch 2/10:  10%|#         | 1/10 [00:00<00:01,  1.00it/s]",
+    ) == [0.0, 0.1]
+
+
+def test_two_bars_under_the_heading_of_an_epoch_do_not_move_it_back() -> None:
+    assert shares(
+        "Epoch 1/2",
+        "train: 100%|##########| 4/4 [00:00<00:00,  1.00it/s]",
+        "test:  50%|#####     | 1/2 [00:00<00:01,  1.00it/s]",
+        "Epoch 2/2",
+        "train:  50%|#####     | 2/4 [00:00<00:01,  1.00it/s]",
+    ) == [0.0, 0.5, None, 0.5, 0.75]
+
+
+def test_what_is_drawn_below_a_bar_that_has_ended_takes_nothing_back() -> None:
+    train = "{:>3}%|##########| {}/4 [00:00<00:00,  1.00it/s]"
+    evaluation = "{:>3}%|##########| {}/2 [00:00<00:00,  1.00it/s]"
+
+    assert shares(
+        train.format(0, 0),
+        evaluation.format(0, 0),
+        train.format(100, 4),
+        evaluation.format(0, 0),
+        train.format(100, 4),
+        evaluation.format(50, 1),
+        train.format(100, 4),
+    ) == [0.0, None, 1.0, None, 1.0, None, 1.0]

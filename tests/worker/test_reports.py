@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from jupyter_jobs.worker.reports import Reports, read_report
 class Told(Reports):
     """Reports, what is printed, and what the backend reads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lines: Callable[[], list[str]] | None = None) -> None:
         self.reader, self.writer = os.pipe()
         for file in (self.reader, self.writer):
             os.set_blocking(file, False)
         self.metrics = MetricsWriter(folder / "metrics")
         self.lines: list[str] = []
-        super().__init__(self.metrics, self._new_lines, self.writer)
+        super().__init__(self.metrics, lines or self._new_lines, self.writer)
 
     def _new_lines(self) -> list[str]:
         lines, self.lines = self.lines, []
@@ -52,14 +52,17 @@ class Told(Reports):
                 data += chunk
         return data
 
+    def end(self) -> None:
+        self.metrics.close()
+        os.close(self.reader)
+        os.close(self.writer)
+
 
 @pytest.fixture
 def reports(tmp_path: Path) -> Iterator[Told]:
     told = Told(tmp_path)
     yield told
-    told.metrics.close()
-    os.close(told.reader)
-    os.close(told.writer)
+    told.end()
 
 
 @pytest.mark.parametrize(
@@ -174,11 +177,11 @@ def test_the_steps_of_one_bar_are_not_told_with_the_share_of_the_next(reports: T
     assert reports.told(now=12.0)[0]["done"] == 25
 
 
-def test_an_inner_bar_replaces_neither_numbers_nor_message(reports: Told) -> None:
+def test_a_bar_below_the_heading_of_an_epoch_moves_all_epochs_on(reports: Told) -> None:
     reports.prints("Epoch 1/4", " 50%|#####     | 1/2 [00:00<00:01,  1.00it/s]")
 
     assert reports.told(now=10.0) == [
-        {"done": 0.0, "total": 4.0, "progress": 0.0, "message": "Epoch 1/4"}
+        {"done": 0.0, "total": 4.0, "progress": 0.125, "message": "Epoch 1/4"}
     ]
 
 
