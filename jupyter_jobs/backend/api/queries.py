@@ -52,7 +52,7 @@ class Queries:
         )
         return {"items": items, "nextToken": token}
 
-    def job_logs(
+    async def job_logs(
         self,
         _: Any,
         __: Info,
@@ -63,19 +63,20 @@ class Queries:
         limit: int | None = None,
     ) -> dict[str, Any]:
         """Return a `LogPage`."""
-        return self._folder(id).log(
+        return await asyncio.to_thread(
+            self._folder(id).log,
             after=after,
             since=None if since is None else read_moment(since, "since"),
             tail=tail,
             limit=min(LOG_PAGE_LIMIT, limit if limit is not None else LOG_PAGE_LIMIT),
         )
 
-    def job_metrics(
+    async def job_metrics(
         self, _: Any, __: Info, id: str, after: int | None = None, limit: int | None = None
     ) -> dict[str, Any]:
         """Return a `MetricPage`."""
         limit = read_limit(limit, LOG_PAGE_LIMIT, LOG_PAGE_LIMIT)
-        return self._folder(id).metrics(after=after, limit=limit)
+        return await asyncio.to_thread(self._folder(id).metrics, after=after, limit=limit)
 
     async def job_files(self, _: Any, __: Info, id: str) -> list[dict[str, Any]]:
         """Return `JobFile`s."""
