@@ -68,7 +68,9 @@ class ScriptedBackend:
             raise self._failure
 
     def stop(self) -> None:
-        """End, and cut off whoever is still connected."""
+        """End, and cut off whoever is still connected; nothing if it was never started."""
+        if self._thread.ident is None:
+            return
         if self._thread.is_alive() and self._failure is None:
             self._loop.call_soon_threadsafe(self._server.cut)
             self._loop.call_soon_threadsafe(self._server.stop)

@@ -155,6 +155,14 @@ def test_credentials_expire_until_new_ones_are_looked_for(jobs: ScriptedJobs) ->
     assert monitor.submit(train, 0.1).result(PATIENCE_S) is None
 
 
+def test_what_was_never_begun_is_closed_without_a_word(tmp_path: Path) -> None:
+    jobs = ScriptedJobs(tmp_path)
+
+    jobs.close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_left_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_JOBS_ENDPOINT", "https://example.com/graphql")
     before = dict(os.environ)
