@@ -117,9 +117,7 @@ class JobFeed:
         self._told_problem = self.problem
         if self._subscriptions.per_job:
             self._unobserve = self._store.observe(self._job_changed)
-        if self._reconciler.can_ask:
-            self._ask(0.0)
-        else:
+        if not self._reconciler.can_ask:
             log.warning("%s", _CANNOT_ASK)
             self._answered.set()
         self._subscriptions.start(self._store.live())
@@ -191,6 +189,7 @@ class JobFeed:
             self._wake.set()
 
     async def _keep(self) -> None:
+        self._ask(0.0)  # begun again after an interrupt, too: that may have ended a question
         while True:
             self._wake.clear()
             now = self._tasks.loop.time()

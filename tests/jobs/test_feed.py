@@ -221,6 +221,21 @@ def test_an_interrupt_does_not_end_the_questions() -> None:
     run_through_interrupts(story())
 
 
+def test_a_question_that_was_interrupted_is_asked_again() -> None:
+    async def story() -> None:
+        wire = Wire(job("j1", status="SUCCEEDED"))
+        async with fed(wire) as feed_:
+            wire.jobs["j2"] = job("j2")
+            wire.fails = [KeyboardInterrupt()]
+            wire.say(event(None))
+            await wire.until_asked(3)
+            await asyncio.sleep(0)
+
+            assert "j2" in feed_._store
+
+    run_through_interrupts(story())
+
+
 async def test_each_start_of_the_subscription_asks_at_once_and_twice_later() -> None:
     wire = Wire(job("j1"))
     async with fed(wire) as feed_:

@@ -20,7 +20,7 @@ class Wire:
     def __init__(self, *jobs: Mapping[str, Any]) -> None:
         self.jobs = {job["id"]: job for job in jobs}
         self.asked: list[str] = []
-        self.fails: list[Exception] = []
+        self.fails: list[BaseException] = []
         self.answers: Callable[[str], Any] | None = None
         self._listed = asyncio.Event()
 
