@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from jupyter_jobs.cli.sizes import size
-from jupyter_jobs.cli.table import STYLES
+from jupyter_jobs.cli.table import STYLES, fitted
 from jupyter_jobs.cli.terminal import one_line
 from jupyter_jobs.jobs.estimates import duration
 from jupyter_jobs.jobs.model import JobStatus
@@ -60,7 +60,7 @@ def dashboard(told: Mapping[str, Any], width: int, now: float | None = None) -> 
     database = f"database {size(storage['database'])}"
     yield _line("Storage", width, database, f"journal {size(storage['wal'])}", free)
     for notice in backend["notices"]:
-        yield _cut(Text(f"! {one_line(notice)}", style="yellow"), width)
+        yield fitted(Text(f"! {one_line(notice)}", style="yellow"), width)
     if told["busiest"]:
         yield Text()
         yield from _busiest(told["busiest"], width)
@@ -87,27 +87,21 @@ def _requests(told: Mapping[str, Any]) -> list[Text | str]:
 def _busiest(jobs: Sequence[Mapping[str, Any]], width: int) -> Iterator[Text]:
     room = max(4, width - 41)
     head = f"{'id':<8} {'name':<{room}} {'CPU':>6} {'memory':>9} {'processes':>9}"
-    yield _cut(Text(head, style="bold"), width)
+    yield fitted(Text(head, style="bold"), width)
     for job in jobs:
         name = Text(one_line(job["name"]))
         name.truncate(room, overflow="ellipsis", pad=True)
         line = Text(f"{one_line(job['id'])[:8]:<8} ", style="dim")
         line.append_text(name)
         line.append(f" {_percent(job['cpu']):>6} {size(job['memory']):>9} {job['processes']:>9,}")
-        yield _cut(line, width)
+        yield fitted(line, width)
 
 
 def _line(label: str, width: int, *parts: Text | str) -> Text:
     line = Text(f"{label:<{_LABEL}}", style="bold")
     told = [Text(part) if isinstance(part, str) else part for part in parts if part]
     line.append_text(Text(_GAP).join(told))
-    return _cut(line, width)
-
-
-def _cut(text: Text, width: int) -> Text:
-    if text.cell_len > width:
-        text.truncate(width, overflow="ellipsis")
-    return text
+    return fitted(line, width)
 
 
 def _percent(part: float) -> str:

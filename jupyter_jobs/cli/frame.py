@@ -10,7 +10,7 @@ from rich.text import Text
 
 from jupyter_jobs.appsync.client import ConnectionState, ConnectionStatus
 from jupyter_jobs.cli import cells
-from jupyter_jobs.cli.table import STYLES, job_lines
+from jupyter_jobs.cli.table import STYLES, fitted, job_lines
 from jupyter_jobs.cli.terminal import one_line
 from jupyter_jobs.jobs.estimates import Sample
 from jupyter_jobs.jobs.model import Job, JobStatus
@@ -72,7 +72,7 @@ def frame(
     ordered = sorted(jobs, key=lambda job: (*cells.rank(job), job.id))
     lines = [_header(jobs, size.width, place, presence)]
     if notice:
-        lines.append(_cut(Text(one_line(notice), style="yellow"), size.width))
+        lines.append(fitted(Text(one_line(notice), style="yellow"), size.width))
     room = max(1, size.height - 1 - len(lines))
     shown = len(ordered) if limit is None else min(limit, len(ordered))
     while True:
@@ -86,7 +86,7 @@ def frame(
     if hidden:
         more = Counter(job.status for job in ordered[shown:])
         said = ", ".join(f"{more[status]} {status.word}" for status in _ORDER if more[status])
-        lines.append(_cut(Text(f"… and {said}", style="dim"), size.width))
+        lines.append(fitted(Text(f"… and {said}", style="dim"), size.width))
     return lines
 
 
@@ -113,10 +113,4 @@ def _header(jobs: Sequence[Job], width: int, place: str, presence: Text) -> Text
         for end in (right, presence):
             if (gap := width - left.cell_len - end.cell_len) >= 2:
                 return left.append(" " * gap).append_text(end)
-    return _cut(left, width)
-
-
-def _cut(text: Text, width: int) -> Text:
-    if text.cell_len > width:
-        text.truncate(width, overflow="ellipsis")
-    return text
+    return fitted(left, width)

@@ -16,7 +16,7 @@ from jupyter_jobs.cli.terminal import one_line
 from jupyter_jobs.jobs.estimates import Sample
 from jupyter_jobs.jobs.model import Job, JobStatus
 
-__all__ = ["STYLES", "job_lines", "state"]
+__all__ = ["STYLES", "fitted", "job_lines", "state"]
 
 STYLES = {
     JobStatus.QUEUED: "dim",
@@ -96,7 +96,7 @@ def job_lines(
             and job.status.is_failure
             and (why := cells.says(job, now))
         ):
-            lines.append(_fitted(Text("  " + why, style="dim"), width))
+            lines.append(fitted(Text("  " + why, style="dim"), width))
     return lines
 
 
@@ -194,20 +194,21 @@ def _line(
 ) -> Text:
     line = Text()
     for n, (cell, column) in enumerate(zip(row, columns, strict=True)):
-        fitted = _fitted(cell, widths[n])
-        padding = " " * (widths[n] - fitted.cell_len)
+        shown = fitted(cell, widths[n])
+        padding = " " * (widths[n] - shown.cell_len)
         if n:
             line.append(" " * _GAP)
         if column.right:
-            line.append(padding).append_text(fitted)
+            line.append(padding).append_text(shown)
         else:
-            line.append_text(fitted).append(padding)
+            line.append_text(shown).append(padding)
     line.rstrip()
-    return line if width is None else _fitted(line, width)
+    return line if width is None else fitted(line, width)
 
 
-def _fitted(text: Text, width: int) -> Text:
-    fitted = text.copy()
-    if fitted.cell_len > width:
-        fitted.truncate(width, overflow="ellipsis")
-    return fitted
+def fitted(text: Text, width: int) -> Text:
+    """Return a text in no more than so many characters, with an ellipsis if it was cut."""
+    cut = text.copy()
+    if cut.cell_len > width:
+        cut.truncate(width, overflow="ellipsis")
+    return cut
