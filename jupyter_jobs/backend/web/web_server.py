@@ -183,7 +183,8 @@ class WebServer(uvicorn.Server):
     def transport(self, scope: Scope) -> asyncio.Transport | None:
         """Return the TCP connection that something came on, or None if it is gone."""
         for connection in self.server_state.connections:
-            transport = connection.transport
-            if transport.get_extra_info("peername")[:2] == tuple(scope["client"]):
-                return transport
+            # None of one that went in the moment in which it was accepted.
+            peer = connection.transport.get_extra_info("peername")
+            if peer is not None and peer[:2] == scope["client"]:
+                return connection.transport
         return None

@@ -70,6 +70,7 @@ async def test_the_connection_that_something_came_on_can_be_had() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         found.append(look(scope))
         found.append(look({**scope, "client": ("127.0.0.1", 1)}))
+        found.append(look({**scope, "client": None}))
         await deny(scope, receive, send)
 
     async with serving(app) as (server, url):
@@ -77,9 +78,9 @@ async def test_the_connection_that_something_came_on_can_be_had() -> None:
         with pytest.raises(InvalidStatus):
             await connect(url, proxy=None)
 
-    transport, none = found
+    transport, *none = found
     assert isinstance(transport, asyncio.Transport)
-    assert none is None
+    assert none == [None, None]
 
 
 async def test_what_is_no_text_right_before_a_close_is_no_error(
