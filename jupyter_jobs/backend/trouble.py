@@ -136,7 +136,8 @@ def usable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = explain(error, folder / "its files")
+        named = error.filename if isinstance(error.filename, str) else folder / "its files"
+        said = explain(error, Path(named))
         assert said is not None
         raise BackendUnavailable(
             f"the backend cannot use its folder {folder}: {said[1]}"

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypedDict
 
 from jupyter_jobs._loop import Tasks, call_soon, is_cancelled
 from jupyter_jobs.appsync.client import ConnectionStatus
+from jupyter_jobs.errors import InvalidCall
 from jupyter_jobs.jobs.handle import JobHandle
 from jupyter_jobs.jobs.model import JobStatus
 
@@ -97,13 +98,13 @@ class Dispatcher:
         """Call these too, from now on; what is returned ends that.
 
         Raises:
-            TypeError: A name that is none, or something that cannot be called.
+            InvalidCall: A name that is none, or something that cannot be called.
         """
         for name, callback in callbacks.items():
             if name not in self._callbacks:
-                raise TypeError(f"there is no callback {name!r}; choose of {', '.join(_NAMES)}")
+                raise InvalidCall(f"there is no callback {name!r}; choose of {', '.join(_NAMES)}")
             if callback is not None and not callable(callback):
-                raise TypeError(f"{name} must be a function, not {callback!r}")
+                raise InvalidCall(f"{name} must be a function, not {callback!r}")
         added = [(name, callback) for name, callback in callbacks.items() if callback is not None]
         for name, callback in added:
             self._callbacks[name].append(callback)

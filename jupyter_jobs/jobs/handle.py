@@ -36,7 +36,7 @@ from jupyter_jobs.jobs.calls import Body
 from jupyter_jobs.jobs.estimates import Queue, waiting
 from jupyter_jobs.jobs.facts import JobFacts
 from jupyter_jobs.jobs.files import JobFile
-from jupyter_jobs.jobs.logs import LogLine, LogOwner, LogStream, moment_of, numbered
+from jupyter_jobs.jobs.logs import LogLine, LogOwner, LogStream, check_tail, moment_of, numbered
 from jupyter_jobs.jobs.model import Job, JobKind, JobStatus
 from jupyter_jobs.jobs.results import raised_by, value_of
 from jupyter_jobs.jobs.series import Metrics, Series
@@ -203,6 +203,7 @@ class JobHandle(JobFacts, concurrent.futures.Future[T], Generic[T]):
                 connections are waited out; interrupting it leaves the job alone.
         """
         moment = moment_of(since)
+        check_tail(tail)
         if follow:
             return LogStream(self.id, self._owner, tail=tail, since=moment)
         said = None if moment is None else moment.isoformat(timespec="milliseconds")

@@ -37,8 +37,16 @@ class Command:
                 f"Command takes a list: Command({shlex.split(args)!r}); "
                 f"for a shell line write Command.shell({args!r})"
             )
-        if not args or not all(isinstance(part, (str, os.PathLike)) for part in args):
-            raise InvalidCall("Command takes a non-empty list of strings, the program first")
+        if not args or not isinstance(args, Sequence):
+            raise InvalidCall(
+                f"Command takes a non-empty list of strings, the program first, not {args!r}"
+            )
+        for part in args:
+            if not isinstance(part, (str, os.PathLike)):
+                hint = f": write {str(part)!r}" if isinstance(part, (int, float)) else ""
+                raise InvalidCall(
+                    f"Command takes a list of strings, the program first, and {part!r} is none{hint}"
+                )
 
     @classmethod
     def shell(
@@ -49,7 +57,12 @@ class Command:
         env: Mapping[str, str] | None = None,
     ) -> Self:
         """Return a command line for `/bin/sh`: pipes, globs and variables work; quoting is yours."""
-        if not str(line).strip():
+        if not isinstance(line, str):
+            raise InvalidCall(
+                f"Command.shell takes one line of the shell, as Command.shell('ls | wc'), not {line!r}; "
+                "a list of arguments goes to Command itself"
+            )
+        if not line.strip():
             raise InvalidJob("Command.shell takes one line, and this one is empty")
         return cls(["/bin/sh", "-c", line], cwd, env, line=line)
 

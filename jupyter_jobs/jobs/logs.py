@@ -8,6 +8,7 @@ that says so stands in their place. A silence is no end: only the log's own end 
 from __future__ import annotations
 
 import asyncio
+import numbers
 import re
 import threading
 import time
@@ -19,14 +20,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from jupyter_jobs._loop import call_soon
-from jupyter_jobs.errors import JobsError, MonitorClosed, NotSupported, WireError
+from jupyter_jobs.errors import InvalidJob, JobsError, MonitorClosed, NotSupported, WireError
 from jupyter_jobs.jobs import asked, calls
 from jupyter_jobs.jobs.api import JobApi
 from jupyter_jobs.jobs.calls import Body, Call
 from jupyter_jobs.jobs.store import JobStore
 from jupyter_jobs.jobs.tail import QUICK, TROUBLED, Tail
 
-__all__ = ["LogLine", "LogOwner", "LogStream", "moment_of", "numbered"]
+__all__ = ["LogLine", "LogOwner", "LogStream", "check_tail", "moment_of", "numbered"]
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
@@ -81,7 +82,7 @@ def moment_of(since: datetime | timedelta | str | None) -> datetime | None:
     """Return a moment that was given as such, as how long ago it was, or as ISO 8601; without a zone it is local time.
 
     Raises:
-        ValueError: It is none of those.
+        InvalidJob: It is none of those.
     """
     if since is None:
         return None
@@ -91,9 +92,19 @@ def moment_of(since: datetime | timedelta | str | None) -> datetime | None:
         moment = datetime.fromisoformat(since) if isinstance(since, str) else since
         return moment.astimezone(UTC)
     except (ValueError, AttributeError):
-        raise ValueError(
+        raise InvalidJob(
             f"since= takes a datetime, a timedelta (how long ago) or a time as '2026-01-31T09:30', not {since!r}"
         ) from None
+
+
+def check_tail(tail: Any) -> None:
+    """Check of how many last lines a log is to be read.
+
+    Raises:
+        InvalidJob: It is neither a number of lines nor None.
+    """
+    if tail is not None and (not isinstance(tail, numbers.Integral) or tail < 0):
+        raise InvalidJob(f"tail= takes a whole number of lines, 0 or more, not {tail!r}")
 
 
 class LogOwner(Protocol):

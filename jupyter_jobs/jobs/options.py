@@ -194,7 +194,8 @@ def check_folder(cwd: str | os.PathLike[str]) -> Path:
         raise InvalidJob(f"cwd= takes the path of a folder, not {cwd!r}")
     folder = Path(cwd).expanduser().absolute()
     if not folder.is_dir():
-        raise InvalidJob(f"the folder to run in does not exist: {folder}")
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise InvalidJob(f"the folder to run in {what}: {folder}")
     return folder
 
 
@@ -293,7 +294,9 @@ def _rule(name: str, value: Any) -> float | None:
     try:
         return check_rules({wire: value}).get(wire)
     except InvalidJob as error:
-        raise InvalidJob(str(error).replace(wire, f"{name}=", 1)) from None
+        spelled = isinstance(value, str) and name in ("timeout", "queue_timeout", "backoff")
+        hint = "; longer ones are clear as timedelta(hours=2)" if spelled else ""
+        raise InvalidJob(str(error).replace(wire, f"{name}=", 1) + hint) from None
 
 
 def _after(after: Any) -> list[str]:

@@ -190,6 +190,12 @@ def _check_map(function: Any, iterables: Sequence[Iterable[Any]], options: Optio
             if isinstance(function, str)
             else "map takes a function and what to call it with: map(train, [0.1, 0.01])"
         )
+    for values in iterables:
+        if not isinstance(values, Iterable):
+            raise InvalidCall(
+                f"map takes lists of what to call it with, and {values!r} is none: write [{values!r}], "
+                "or bind what all calls share by functools.partial"
+            )
     if isinstance(function, str) and options.get("params") is not None:
         raise InvalidCall("map gives each job its own params; leave params= out")
 

@@ -104,6 +104,10 @@ class _Ready(Kind):
             raise InvalidCall(
                 f"only a function takes further arguments; give {article(self.request)} its values {self.values}"
             )
+        if "params" in given and self.kind is not JobKind.REQUEST:
+            raise InvalidCall(
+                f"params= is for a named request; give {article(self.request)} its values {self.values}"
+            )
         return self.alone()
 
     @abc.abstractmethod
@@ -152,7 +156,7 @@ class _Function(Kind):
         arguments = self._bound(args, kwargs, given)
         shown = [repr(value)[:100] for value in args]
         shown += [f"{key}={value!r}"[:100] for key, value in redact_mapping(kwargs).items()]
-        pickled = self._pickled(tuple(args), dict(kwargs), many)
+        pickled = self._pickled(tuple(args), dict(kwargs), many, arguments)
         return Work(
             _short(redact(f"{self._name}({', '.join(shown)})")),
             None,
@@ -186,7 +190,13 @@ class _Function(Kind):
             hint = next(filter(None, (similar(key) for key in kwargs if key not in parameters)), "")
             raise InvalidCall(f"{self._name}: {error}{hint}") from None
 
-    def _pickled(self, args: tuple[Any, ...], kwargs: dict[str, Any], many: bool) -> bytes:
+    def _pickled(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        many: bool,
+        arguments: Mapping[str, Any],
+    ) -> bytes:
         import cloudpickle
 
         try:
@@ -194,11 +204,22 @@ class _Function(Kind):
                 self._packed = _Packed(cloudpickle.dumps(self.request))
             pickled: bytes = cloudpickle.dumps((self._packed or self.request, args, kwargs))
         except Exception as error:  # pickling runs code of any class that it meets
+            stays = next((name for name, value in arguments.items() if not _travels(value)), "")
             raise InvalidJob(
-                f"{self._name} cannot be sent to another process: {error}. "
+                f"{stays and f'the argument {stays} of '}{self._name} cannot be sent to another process: {error}. "
                 "Open files, connections, locks and generators cannot travel: make them inside the function"
             ) from error
         return pickled
+
+
+def _travels(value: Any) -> bool:
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(value)
+    except Exception:  # as above
+        return False
+    return True
 
 
 class _Packed:
@@ -253,6 +274,11 @@ class _NotebookFile(_Ready):
         path = Path(notebook.path).expanduser().absolute()
         if not path.is_file():
             raise InvalidJob(f"there is no notebook at {path}")
+        cells = _cells(path)
+        if not isinstance(notebook.parameters, Mapping):
+            raise InvalidJob(
+                f'parameters= takes names and values, as {{"day": "2026-11-22"}}, not {notebook.parameters!r}'
+            )
         parameters = dict(notebook.parameters)
         for key in parameters:
             if not str(key).isidentifier():
@@ -264,7 +290,7 @@ class _NotebookFile(_Ready):
             path.name,
             parameters or None,
             {"cwd": str(cwd), "path": str(path), "parameters": parameters},
-            [("the notebook", (str(path), str(cwd), _cells(path), parameters))],
+            [("the notebook", (str(path), str(cwd), cells, parameters))],
         )
 
 
@@ -306,12 +332,17 @@ def _program(name: str, cwd: Path) -> str:
 
 
 def _cells(path: Path) -> Any:
-    """Return a notebook's code, for it is saved again with each output; the whole file if it cannot be read."""
+    """Return a notebook's code, for the file is saved again with each output; all of an older format."""
     try:
-        cells = json.loads(path.read_bytes())["cells"]
-        return [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError):
-        return path.read_bytes()
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        raise InvalidJob(
+            f"{path} is no notebook; run a script by Command(['python', {path.name!r}])"
+        ) from None
+    try:
+        return [cell["source"] for cell in content["cells"] if cell["cell_type"] == "code"]
+    except (KeyError, TypeError):
+        return content
 
 
 def _fixed(function: Any) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from jupyter_jobs._loop import Tasks, call_soon, loop_thread
 from jupyter_jobs.appsync.auth import Auth
 from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs.client import JobClient
+from jupyter_jobs.jobs.finding import EVERYWHERE
 from jupyter_jobs.jobs.profiles import Profile
 from jupyter_jobs.jobs.target import find_target
 from jupyter_jobs.widget import fallback, notebook
@@ -87,6 +88,11 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
         """Return the kernel's monitor for this target, made if there is none."""
         if loop not in ("notebook", "thread"):
             raise ConfigurationError(f'loop must be "notebook" or "thread", not {loop!r}')
+        if group == EVERYWHERE:
+            raise ConfigurationError(
+                "a monitor has one group: leave group= out for the notebook's own, and look in all of them by "
+                'monitor.find(group="*")'
+            )
         arguments: dict[str, Any] = {
             "endpoint": endpoint,
             "auth": auth,

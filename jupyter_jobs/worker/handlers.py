@@ -12,6 +12,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from jupyter_jobs.errors import InvalidCall
+
 __all__ = ["HANDLERS", "HANDLERS_VARIABLE", "Handler", "handler", "load_handlers"]
 
 HANDLERS_VARIABLE = "JUPYTER_JOBS_HANDLERS"
@@ -35,7 +37,10 @@ def handler(name: str) -> Callable[[_H], _H]:
 
     Raises:
         ValueError: The name is empty, or another function has it.
+        InvalidCall: It is no name, as where the parentheses were left out.
     """
+    if not isinstance(name, str):
+        raise InvalidCall('handler takes the name of the requests: write @handler("…")')
     if not name.strip():
         raise ValueError("a handler needs a name")
 

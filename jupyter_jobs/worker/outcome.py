@@ -138,7 +138,6 @@ def keep_result(value: Any, folder: Path) -> dict[str, Any]:
             type(error).__name__,
             f"the work was done, but its result of type {type(value).__name__} cannot be sent back: {error}. "
             "Return plain values, or save it in current_job().dir and return the path",
-            "".join(traceback.format_exception(error)),
         ) from None
     os.replace(part, folder / "result.pickle")
     return {"resultSize": (folder / "result.pickle").stat().st_size}

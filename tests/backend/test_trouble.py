@@ -15,7 +15,9 @@ from jupyter_jobs.backend.trouble import (
     is_damage,
     passes,
     unstored,
+    usable,
 )
+from jupyter_jobs.errors import BackendUnavailable
 
 
 def failure(path: Path, *statements: str) -> sqlite3.Error:
@@ -67,6 +69,18 @@ def test_a_file_that_can_only_be_read_is_told_as_that(tmp_path: Path) -> None:
 
     assert told is not None
     assert "read-only" in told[1]
+
+
+def test_what_failed_in_a_folder_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+
+    with (
+        pytest.raises(
+            BackendUnavailable, match=rf"its folder {missing}: {missing} cannot be opened"
+        ),
+        usable(missing),
+    ):
+        missing.rmdir()
 
 
 def test_what_is_no_database_is_damage(tmp_path: Path) -> None:

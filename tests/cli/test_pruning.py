@@ -35,15 +35,16 @@ def test_their_files_may_go_alone(waits: Run, external_backend: RunningBackend) 
 
 
 def test_a_number_without_its_unit_forgets_nothing(
-    waits: Run, external_backend: RunningBackend
+    waits: Run, external_backend: RunningBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
     over = submit(external_backend, "units")
     external_backend.update(over, status="SUCCEEDED")
 
-    code, _, err = waits("prune", "--older-than", "30")
+    with pytest.raises(SystemExit) as raised:
+        main(["prune", "--older-than", "30"])
 
-    assert code == 2
-    assert "30 of what? Nothing was forgotten; write 30d for days" in err
+    assert raised.value.code == 2
+    assert "30 of what? Nothing was forgotten; write 30d for days" in capsys.readouterr().err
     assert waits("show", over)[0] == 0
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_jobs._loop import Tasks
 from jupyter_jobs.appsync.client import ConnectionState, ConnectionStatus
+from jupyter_jobs.errors import InvalidCall
 from jupyter_jobs.jobs.callbacks import Callbacks, Dispatcher, Metric
 from jupyter_jobs.jobs.model import JobStatus
 from tests.support.interrupts import interrupt, run_through_interrupts
@@ -261,10 +262,10 @@ async def test_callbacks_may_come_and_go(told: Told) -> None:
 
 async def test_a_callback_of_no_known_name_or_kind_is_refused(told: Told) -> None:
     with pytest.raises(
-        TypeError, match=r"no callback 'on_done'; choose of on_job_complete, .*on_event"
+        InvalidCall, match=r"no callback 'on_done'; choose of on_job_complete, .*on_event"
     ):
         told.dispatcher.add({"on_done": print})
-    with pytest.raises(TypeError, match="on_event must be a function, not 3"):
+    with pytest.raises(InvalidCall, match="on_event must be a function, not 3"):
         told.dispatcher.add({"on_job_complete": told.news.append, "on_event": 3})
 
     told.dispatcher.submitted("j1", SUCCEEDED)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_jobs.errors import InvalidJob
+from jupyter_jobs.errors import InvalidCall, InvalidJob
 from jupyter_jobs.jobs.kinds import Command, Notebook, article
 
 
@@ -16,10 +16,25 @@ def test_a_command_given_as_a_string_is_told_both_ways_out() -> None:
         Command("ls -l")  # type: ignore[arg-type]  # the mistake under test
 
 
-@pytest.mark.parametrize("args", [[], [3], ["ls", None]])
-def test_a_command_is_a_list_of_strings(args: Any) -> None:
-    with pytest.raises(TypeError, match="non-empty list of strings"):
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ([], r"a non-empty list of strings, the program first, not \[\]"),
+        (3, "a non-empty list of strings, the program first, not 3"),
+        (["sleep", 3], "a list of strings, the program first, and 3 is none: write '3'"),
+        (["ls", None], "a list of strings, the program first, and None is none$"),
+    ],
+)
+def test_a_command_is_a_list_of_strings(args: Any, says: str) -> None:
+    with pytest.raises(InvalidCall, match=says):
         Command(args)
+
+
+def test_a_list_of_arguments_is_no_shell_line() -> None:
+    line: Any = ["ls", "-l"]
+
+    with pytest.raises(InvalidCall, match=r"not \['ls', '-l'\]; .* goes to Command itself"):
+        Command.shell(line)
 
 
 def test_the_environment_of_a_command_is_in_no_repr() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from jupyter_jobs.errors import (
     ConnectionLost,
+    InvalidJob,
     JobNotFound,
     JobsError,
     LocalProtocolError,
@@ -21,7 +22,7 @@ from jupyter_jobs.errors import (
 from jupyter_jobs.jobs import tail
 from jupyter_jobs.jobs.calls import Call
 from jupyter_jobs.jobs.client import JobClient
-from jupyter_jobs.jobs.logs import LogLine, LogStream, moment_of, numbered
+from jupyter_jobs.jobs.logs import LogLine, LogStream, check_tail, moment_of, numbered
 from jupyter_jobs.jobs.profiles import PROFILES
 from jupyter_jobs.jobs.reader import Reader
 from jupyter_jobs.jobs.requests import Command
@@ -84,8 +85,19 @@ def test_a_moment_may_be_given_in_many_ways() -> None:
 
 @pytest.mark.parametrize("wrong", ["yesterday", 60])
 def test_what_is_no_moment_says_what_is(wrong: Any) -> None:
-    with pytest.raises(ValueError, match="a timedelta"):
+    with pytest.raises(InvalidJob, match="a timedelta"):
         moment_of(wrong)
+
+
+@pytest.mark.parametrize("wrong", [-1, "3", 1.5])
+def test_lines_are_counted_in_whole_numbers(wrong: Any) -> None:
+    with pytest.raises(InvalidJob, match="tail= takes a whole number of lines, 0 or more, not"):
+        check_tail(wrong)
+
+
+@pytest.mark.parametrize("right", [None, 0, 7])
+def test_a_number_of_lines_may_be_left_out(right: int | None) -> None:
+    check_tail(right)
 
 
 # A stream, of a log that a test writes.

@@ -103,7 +103,6 @@ def test_folder_and_variables_go_with_the_work(tmp_path: Path) -> None:
         ({"again": True}, "goes with key="),
         ({"key": "a", "again": "yes"}, "again= is True or False"),
         ({"timeout": 0}, "timeout= must be a number of seconds above 0, not 0"),
-        ({"timeout": "1h"}, "timeout= must be a number of seconds"),
         ({"timeout": True}, "timeout= must be a number of seconds"),
         ({"queue_timeout": timedelta(0)}, "queue_timeout= must be a number of seconds above 0"),
         ({"retries": -1}, "retries= must be a whole number from 0"),
@@ -122,6 +121,8 @@ def test_folder_and_variables_go_with_the_work(tmp_path: Path) -> None:
         ({"env": {"A": "a\0"}}, "null character"),
         ({"env": "A=b"}, "env= takes names and values"),
         ({"cwd": "/no/such/folder"}, "does not exist"),
+        ({"cwd": __file__}, "the folder to run in is no folder"),
+        ({"timeout": "1h"}, r"number of seconds above 0, not '1h'; .* timedelta\(hours=2\)"),
         ({"cwd": 3}, "cwd= takes the path of a folder"),
     ],
 )

@@ -148,6 +148,24 @@ def test_a_function_is_pickled_once_for_all_of_its_calls() -> None:
     assert len({body["id"] for body in bodies}) == 3
 
 
+def test_arguments_of_all_types_travel_beside_one_another() -> None:
+    class Made:
+        size = 4
+
+    plain = (None, True, 3, 0.5, "x", b"y")
+    bodies = Submission(made_of_all, {}).inputs([(plain, {}), ((Made, lambda: 5), {})])
+    (_, args, _), (_, (made, call), _) = (
+        cloudpickle.loads(base64.b64decode(payload(body)["function"])) for body in bodies
+    )
+
+    assert args == plain
+    assert (made.size, call()) == (4, 5)
+
+
+def made_of_all(*args: Any) -> tuple[Any, ...]:
+    return args
+
+
 made_here = eval("lambda n: n + 1", {"__name__": "__main__"})
 made_here.__qualname__ = "made_here"
 
@@ -157,7 +175,7 @@ def test_a_call_among_many_that_cannot_be_is_named() -> None:
 
     with pytest.raises(TypeError, match=r"item 1: train: too many.*nothing was submitted"):
         submission.inputs([((1,), {}), ((1, 2, 3), {})])
-    with pytest.raises(InvalidJob, match=r"item 0: train cannot be sent"):
+    with pytest.raises(InvalidJob, match=r"item 0: the argument size of train cannot be sent"):
         submission.inputs([((threading.Lock(),), {})])
 
 

@@ -72,7 +72,9 @@ async def test_of_nothing_there_are_no_jobs(client: JobClient) -> None:
 async def test_an_item_that_cannot_be_sent_is_named_and_nothing_was(client: JobClient) -> None:
     before = len(client.store)
 
-    with pytest.raises(InvalidJob, match=r"item 1: add cannot be sent.*nothing was submitted"):
+    with pytest.raises(
+        InvalidJob, match=r"item 1: the argument a of add cannot be sent.*nothing was submitted"
+    ):
         await client.map(add, [1, (n for n in "a")])
     with pytest.raises(InvalidJob, match=r"item 1: there is no program"):
         await client.submit_all([Command(["ls"]), Command(["no-such-program-here"])])
@@ -130,6 +132,7 @@ async def test_a_request_that_nobody_handles_is_told_of_all(backend: RunningBack
     ("arguments", "options", "says"),
     [
         ((add,), {}, r"what to call it with: map\(train"),
+        ((add, 3), {}, r"3 is none: write \[3\], or bind what all calls share"),
         (("work",), {}, "one iterable, of the params of each job"),
         (("work", [1], [2]), {}, "one iterable"),
         (("work", [1]), {"params": 1}, "leave params= out"),

@@ -1,9 +1,10 @@
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_jobs.errors import InvalidJob
+from jupyter_jobs.errors import InvalidCall, InvalidJob
 from jupyter_jobs.jobs.kinds import Command, Notebook
 from jupyter_jobs.jobs.model import JobKind
 from jupyter_jobs.jobs.work import kind_of
@@ -53,6 +54,49 @@ def test_a_parameter_of_a_notebook_is_a_python_name(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidJob, match="'a day' cannot be a parameter"):
         kind_of(notebook).work((), {}, (), many=False)
+
+
+def test_parameters_of_a_notebook_have_names(tmp_path: Path) -> None:
+    (tmp_path / "report.ipynb").write_text("{}")
+    parameters: Any = ["day"]
+
+    with pytest.raises(InvalidJob, match=r"names and values, as \{.*, not \['day'\]"):
+        kind_of(Notebook(tmp_path / "report.ipynb", parameters)).work((), {}, (), many=False)
+
+
+def test_a_file_that_is_no_notebook_is_told_before_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("print('hello')")
+
+    with pytest.raises(InvalidJob, match=r"train\.py is no notebook; run a script by Command"):
+        kind_of(Notebook(tmp_path / "train.py")).work((), {}, (), many=False)
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (train, "give a function its arguments directly"),
+        (Command(["ls"]), "give a Command its values in its list of arguments"),
+        (Notebook("report.ipynb"), "give a Notebook its values by parameters="),
+    ],
+)
+def test_params_go_to_a_named_request_alone(request_: Any, says: str) -> None:
+    with pytest.raises(InvalidCall, match=f"params= is for a named request; {says}"):
+        kind_of(request_).work((), {}, {"params"}, many=False)
+
+
+def test_an_argument_that_cannot_travel_is_named() -> None:
+    with pytest.raises(InvalidJob, match="the argument size of train cannot be sent"):
+        kind_of(train).work((threading.Lock(),), {}, (), many=False)
+
+
+def test_a_function_that_cannot_travel_is_named_where_its_arguments_can() -> None:
+    lock = threading.Lock()
+
+    def guarded(size: int) -> bool:
+        return lock.locked()
+
+    with pytest.raises(InvalidJob, match=r"^guarded cannot be sent"):
+        kind_of(guarded).work((3,), {}, (), many=False)
 
 
 @pytest.mark.parametrize(

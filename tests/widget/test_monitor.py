@@ -244,6 +244,7 @@ async def test_an_endpoint_that_is_not_there_says_so(
         ("example.com", {"auth": ApiKeyAuth(KEY)}, "https://"),
         ("https://example.com/graphql", {"auth": KEY}, "ApiKeyAuth"),
         (None, {"loop": "mine"}, '"notebook" or "thread"'),
+        (None, {"group": "*"}, r'look in all of them by monitor\.find\(group="\*"\)'),
         (None, {"profile": "seed"}, "profile= needs an endpoint"),
         ("https://example.com/graphql", {"auth": "cognito"}, "set JUPYTER_JOBS_TOKEN"),
         ("https://example.com/graphql", {"auth": "iam", "profile": "x"}, "there is no profile 'x'"),

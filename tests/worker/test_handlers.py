@@ -3,9 +3,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jupyter_jobs.errors import InvalidCall
 from jupyter_jobs.worker.handlers import HANDLERS, handler, load_handlers
 
 
@@ -40,6 +42,15 @@ def test_two_functions_cannot_handle_one_name() -> None:
 def test_a_name_cannot_be_blank() -> None:
     with pytest.raises(ValueError, match="needs a name"):
         handler(" ")
+
+
+def test_a_handler_without_its_name_is_told_to_have_one() -> None:
+    bare: Any = handler
+
+    with pytest.raises(InvalidCall, match=r'write @handler\("…"\)'):
+
+        @bare
+        def report(params: object) -> None: ...
 
 
 def test_the_samples_are_always_there() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 from collections.abc import Awaitable
 
@@ -16,6 +17,7 @@ from jupyter_jobs.backend.refusal import Refusal
 
 LISTING_LIMIT = 60.0  # seconds; a module with handlers may import a great deal
 
+_FILE = re.compile(r"\.(?:ipynb|jl|js|py|r|sh)(?:\s|$)", re.IGNORECASE)
 _listed: dict[tuple[str, ...], list[str]] = {}
 
 
@@ -39,10 +41,15 @@ async def _ask(request: str, where: tuple[str, ...]) -> None:
     broken = "".join(
         f" The module {module} cannot be imported: {why}." for module, why in failures.items()
     )
+    remedy = 'Register a function with @handler("…") in a module that JUPYTER_JOBS_HANDLERS names.'
+    if _FILE.search(request):
+        remedy = (
+            'A program is submitted as Command(["python", "train.py"]), in a shell after two dashes, '
+            'a notebook as Notebook("report.ipynb").'
+        )
     raise Refusal(
         "UnknownRequest",
-        f'Nobody handles "{request}". Handled: {names}.{broken} Register a function with '
-        '@handler("…") in a module that JUPYTER_JOBS_HANDLERS names.',
+        f'Nobody handles "{request}". Handled: {names}.{broken} {remedy}',
         {"known": known},
     )
 

@@ -69,6 +69,19 @@ async def test_an_unknown_name_is_refused_with_those_that_are_known(tmp_path: Pa
     assert "@handler" in str(caught.value)
 
 
+@pytest.mark.parametrize("request_", ["train.py", "python train.py --fast", "Report.ipynb"])
+async def test_what_looks_like_a_file_is_told_how_it_is_submitted(
+    request_: str, tmp_path: Path
+) -> None:
+    module(tmp_path, "Mine")
+
+    with pytest.raises(Refusal) as caught:
+        await ask(submission(request_, tmp_path))
+
+    assert 'as Command(["python", "train.py"])' in str(caught.value)
+    assert 'as Notebook("report.ipynb")' in str(caught.value)
+
+
 async def test_a_module_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="missing_handlers cannot be imported: ModuleNotFoundError"):
         await ask(submission("X", tmp_path, "missing_handlers"))
