@@ -249,7 +249,7 @@ from jupyter_jobs.testing import ScriptedJobs
 
 with ScriptedJobs() as jobs:
     jobs.on("f")
-    JobMonitor().submit(lambda: 1, name="f").result(20)
+    JobMonitor().submit(lambda: 1, name="f").result(60)
     print(jobs.submitted[0].payload.keys() & {"trace"}, [name for name in sys.modules if "telemetry" in name])
 """
     done = subprocess.run(

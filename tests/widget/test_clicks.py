@@ -12,10 +12,9 @@ from typing import Any
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 
-from tests.support.backend import KEY, RunningBackend
+from tests.support.backend import KEY, PATIENCE_S, RunningBackend
 from tests.support.following import all_jobs
 
-PATIENCE_S = 60.0
 ONCE_MORE_S = 2.0
 
 WAIT = "import concurrent.futures\nconcurrent.futures.wait([job])"
@@ -173,7 +172,7 @@ async def test_a_click_is_acted_on_while_a_cell_holds_the_main_thread(
             lambda: page.has_summary({"RUNNING": 1, "QUEUED": 1})
         )  # published by the event loop, on the main thread
 
-        cell = await page.begin_sleep(seconds=8)
+        cell = await page.begin_sleep(PATIENCE_S)
         page.say(type="action", action="cancel", actionId=1, jobs=[first])
         reply = await page.until(lambda: page.reply(1))
         assert reply["data"] == {"done": [first], "refused": {}}

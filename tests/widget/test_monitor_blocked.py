@@ -27,10 +27,10 @@ async def test_a_result_arrives_in_a_cell_that_waits_for_it(
     monkeypatch.setattr(standin, "OVERDUE", 3600)  # the call alone tells that the loop is blocked
     monitor = of(backend, "blocking")
 
-    assert monitor.submit(lambda a, b: a * b, 6, b=7).result(timeout=50) == 42
+    assert monitor.submit(lambda a, b: a * b, 6, b=7).result(timeout=PATIENCE_S) == 42
     with pytest.raises(ZeroDivisionError):
-        monitor.submit(lambda: 1 / 0).result(timeout=50)
-    assert monitor.submit("Process data", params={"rows": 7, "seconds": 0}).result(50) == {
+        monitor.submit(lambda: 1 / 0).result(timeout=PATIENCE_S)
+    assert monitor.submit("Process data", params={"rows": 7, "seconds": 0}).result(PATIENCE_S) == {
         "rows": 7,
         "total": 21,
     }
@@ -41,8 +41,8 @@ async def test_a_large_result_arrives_whole(backend: RunningBackend) -> None:
     megabyte = monitor.submit(lambda: bytes(range(256)) * 4096)
     text = monitor.submit(lambda: "long " * 60_000)
 
-    assert megabyte.result(timeout=50) == bytes(range(256)) * 4096
-    assert text.result(timeout=50) == "long " * 60_000
+    assert megabyte.result(timeout=PATIENCE_S) == bytes(range(256)) * 4096
+    assert text.result(timeout=PATIENCE_S) == "long " * 60_000
     assert await megabyte == megabyte.result()
 
 
@@ -54,7 +54,7 @@ async def test_the_standard_librarys_wait_ends_in_a_cell_that_blocks(
     for job in jobs:
         external_backend.update(job.id, status="SUCCEEDED", result="1")
 
-    done, _ = concurrent.futures.wait(jobs, timeout=50)
+    done, _ = concurrent.futures.wait(jobs, timeout=PATIENCE_S)
     assert done == set(jobs)
 
 
@@ -68,7 +68,7 @@ async def test_jobs_of_an_earlier_kernel_are_followed_in_the_cell_that_finds_the
 
     for id_ in ids:
         external_backend.update(id_, status="SUCCEEDED", result="1")
-    done, _ = concurrent.futures.wait(jobs, timeout=50)
+    done, _ = concurrent.futures.wait(jobs, timeout=PATIENCE_S)
     assert done == set(jobs)
 
 

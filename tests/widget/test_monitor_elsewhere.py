@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.support.backend import KEY, RunningBackend
+from tests.support.backend import KEY, PATIENCE_S, RunningBackend
 from tests.support.following import all_jobs, until
 from tests.support.monitor import of, until_ready
 
@@ -26,9 +26,9 @@ async def test_a_monitor_may_live_on_a_thread_of_its_own(external_backend: Runni
 
     job.add_done_callback(note)
     external_backend.update(job.id, status="SUCCEEDED", result="1")
-    assert job.result(timeout=50) == 1
+    assert job.result(timeout=PATIENCE_S) == 1
     assert await job == 1
-    assert ended.wait(50)
+    assert ended.wait(PATIENCE_S)
     assert called == ["jupyter-jobs-loop"]
 
 
@@ -45,7 +45,7 @@ def run_script(backend: RunningBackend, group: str, source: str) -> str:
         [sys.executable, "-c", SCRIPT + source, backend.http, backend.key, group],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE_S,
     )
     assert (script.returncode, script.stderr) == (0, "")
     return script.stdout
@@ -78,7 +78,7 @@ def test_the_configuration_of_ipython_says_where_jobs_go(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE_S,
     )
     said = ran.stdout + ran.stderr
     assert "QUEUED" in said

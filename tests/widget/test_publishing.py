@@ -3,6 +3,7 @@ import sys
 import threading
 
 from jupyter_jobs.widget.publishing import Publisher
+from tests.support.backend import PATIENCE_S
 
 cell: contextvars.ContextVar[str] = contextvars.ContextVar("cell", default="none")
 
@@ -58,7 +59,7 @@ def test_two_threads_may_publish_at_once_and_one_within_the_other() -> None:
     seen: list[str] = []
 
     def publish() -> None:
-        both.wait(10)
+        both.wait(PATIENCE_S)
         seen.append(cell.get())
         publisher.publish(lambda: seen.append(cell.get()))
 

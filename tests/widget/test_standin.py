@@ -2,13 +2,14 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from jupyter_jobs.jobs.model import JobStatus
-from jupyter_jobs.widget.standin import StandIn
-
-PATIENCE = 10.0  # seconds, far above what any of this takes
+from jupyter_jobs.widget import standin as standin_module
+from jupyter_jobs.widget.standin import OVERDUE, StandIn
+from tests.support.backend import PATIENCE_S
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def standing_in(
     finally:
         standin.close()
         if standin._thread is not None:
-            standin._thread.join(PATIENCE)
+            standin._thread.join(PATIENCE_S)
             assert not standin._thread.is_alive()
 
 
@@ -30,7 +31,7 @@ async def test_a_blocked_loop_is_stood_in_for() -> None:
     with standing_in(asked.set) as standin:
         standin.ticked()
 
-        assert asked.wait(PATIENCE)  # this very wait blocks the loop
+        assert asked.wait(PATIENCE_S)  # this very wait blocks the loop
 
 
 async def test_a_job_that_comes_to_be_known_in_a_cell_is_followed_in_it() -> None:
@@ -42,27 +43,23 @@ async def test_a_job_that_comes_to_be_known_in_a_cell_is_followed_in_it() -> Non
         live.append("retry")
         standin.job_changed("retry", JobStatus.QUEUED)
 
-        assert asked.wait(PATIENCE)  # nothing has ticked
+        assert asked.wait(PATIENCE_S)  # nothing has ticked
 
 
-async def test_a_loop_that_ticks_is_left_alone_until_a_call_blocks() -> None:
-    asked = threading.Event()
-    stop = threading.Event()
+async def test_a_loop_that_ticks_is_left_alone_until_a_call_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, now = threading.Event(), [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(standin_module, "time", clock)
     with standing_in(asked.set) as standin:
+        for _ in range(4):
+            now[0] += 0.9 * OVERDUE
+            standin.ticked()
+            assert not asked.wait(0.2)
 
-        def keep_ticking() -> None:
-            while not stop.wait(0.02):
-                standin.ticked()
-
-        ticker = threading.Thread(target=keep_ticking)
-        ticker.start()
-        try:
-            assert not asked.wait(1.0)  # twice the time after which a silent loop counts as blocked
-            with standin.blocking():
-                assert asked.wait(PATIENCE)
-        finally:
-            stop.set()
-            ticker.join()
+        with standin.blocking():
+            assert asked.wait(PATIENCE_S)
 
 
 async def test_a_call_on_another_thread_blocks_nothing() -> None:
@@ -89,7 +86,7 @@ async def test_one_failure_does_not_end_the_service() -> None:
         again.set()
 
     with standing_in(catch_up) as standin, standin.blocking():
-        assert again.wait(PATIENCE)
+        assert again.wait(PATIENCE_S)
 
 
 async def test_without_live_jobs_nobody_asks() -> None:
@@ -101,7 +98,7 @@ async def test_without_live_jobs_nobody_asks() -> None:
             needed = True
             standin.wake()
 
-            assert asked.wait(PATIENCE)
+            assert asked.wait(PATIENCE_S)
 
 
 async def test_an_interrupted_call_blocks_no_longer() -> None:
@@ -129,7 +126,7 @@ async def test_a_thread_whose_start_was_interrupted_is_started_again(
                 raise AssertionError("the call is not entered")
         assert standin._entered == 0
         with standin.blocking():
-            assert asked.wait(PATIENCE)
+            assert asked.wait(PATIENCE_S)
 
 
 async def test_what_fails_because_all_ends_is_not_lamented(
@@ -139,12 +136,12 @@ async def test_what_fails_because_all_ends_is_not_lamented(
 
     def catch_up() -> None:
         entered.set()
-        closed.wait(PATIENCE)
+        closed.wait(PATIENCE_S)
         raise OSError("the comm is closed")
 
     with standing_in(catch_up) as standin:
         with standin.blocking():
-            assert entered.wait(PATIENCE)
+            assert entered.wait(PATIENCE_S)
         standin.close()
         standin.close()
         closed.set()
