@@ -37,6 +37,7 @@ from jupyter_jobs.worker.processes import (
 )
 from jupyter_jobs.worker.reports import Reports, read_report
 from jupyter_jobs.worker.runners import Work
+from jupyter_jobs.worker.stacks import forget_stack, read_stack
 from jupyter_jobs.worker.work import become_work, read_work
 
 __all__ = ["supervise", "time_limit"]
@@ -57,6 +58,7 @@ def supervise(folder: Path) -> None:
         said = os.open(folder / FIFO, os.O_RDWR | os.O_NONBLOCK)  # to write as well: it never ends
         pipes = {name: os.pipe() for name in ("o", "e")}
         outcome.forget(folder)
+        forget_stack(folder)
         outcome.write_json(folder / "shim.json", present_process()._asdict())
     except OSError as error:
         _say_unbegun(error)
@@ -241,6 +243,8 @@ class _Shim:
             return {"status": "CANCELLED"}
         if self._interrupted:
             error = outcome.describe_timeout(self._timeout)
+            if stack := read_stack(self._work.folder):
+                error["traceback"] = f"{stack}{error['type']}: {error['message']}\n"
             return {"status": "TIMED_OUT", "error": outcome.fit_error(error, self._log.tail)}
         if reported is not None:
             error = reported["error"]

@@ -24,6 +24,7 @@ from jupyter_jobs.worker.job import (
 )
 from jupyter_jobs.worker.runners import RUNNERS, Work
 from jupyter_jobs.worker.runners.tracing import variables
+from jupyter_jobs.worker.stacks import keep_stack
 
 __all__ = ["become_work", "read_work"]
 
@@ -50,6 +51,8 @@ def become_work(work: Work, streams: tuple[int, int]) -> Never:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, _end)
+    if work.kind in ("FUNCTION", "REQUEST") and work.rules.get("timeout"):
+        keep_stack(work.folder)
     path = work.folder / "work.json"
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
