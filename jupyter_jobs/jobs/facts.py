@@ -37,7 +37,7 @@ class JobFacts:
     @property
     def status(self) -> JobStatus:
         """Where it is in its life."""
-        return self.record.status
+        return self._store.status(self.id)
 
     @property
     def progress(self) -> float | None:

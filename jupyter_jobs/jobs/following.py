@@ -135,9 +135,8 @@ class Following:
     def handle(self, id_: str) -> JobHandle[Any]:
         """Return the one handle of a job of the store."""
         handle = self._handles.get(id_) or self._handles.setdefault(id_, JobHandle(id_, self))
-        record = handle.record
-        if record.status.is_terminal:
-            handle.settle(record)
+        if self.store.status(id_).is_terminal:
+            handle.settle(handle.record)
         elif self.closed:
             handle.abandon()
         return handle
@@ -218,9 +217,7 @@ class Following:
     def _submitted(self, bodies: list[Body], seconds: float) -> None:
         for body in bodies:
             self.store.merge(body)
-            job = self.store.get(body["id"])
-            assert job is not None
-            self._dispatcher.submitted(job.id, job.status)
+            self._dispatcher.submitted(body["id"], self.store.status(body["id"]))
         self._dispatcher.measured(Metric("submitted", seconds, jobs=len(bodies)))
 
     def _reconciled(self, found: Reconciled, seconds: float) -> None:

@@ -30,6 +30,7 @@ from jupyter_jobs.jobs.options import DEFAULTS, check_env, check_folder, similar
 __all__ = ["Kind", "Work", "kind_of"]
 
 _TEXT_LIMIT = 300  # characters of a call or command line that readers see
+_PLAIN = frozenset({bool, bytes, float, int, str, type(None)})  # need no cloudpickle
 _SCRIPTS = frozenset({".jl", ".js", ".py", ".r", ".sh"})  # files that are the work of a command
 
 
@@ -202,7 +203,10 @@ class _Function(Kind):
         try:
             if many and self._packed is None:
                 self._packed = _Packed(cloudpickle.dumps(self.request))
-            pickled: bytes = cloudpickle.dumps((self._packed or self.request, args, kwargs))
+            call = (self._packed or self.request, args, kwargs)
+            is_plain = self._packed and _PLAIN.issuperset(map(type, (*args, *kwargs.values())))
+            dumps = pickle.dumps if is_plain else cloudpickle.dumps
+            pickled: bytes = dumps(call, cloudpickle.DEFAULT_PROTOCOL)
         except Exception as error:  # pickling runs code of any class that it meets
             stays = next((name for name, value in arguments.items() if not _travels(value)), "")
             raise InvalidJob(

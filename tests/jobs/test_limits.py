@@ -41,6 +41,14 @@ def test_a_job_just_below_the_limit_passes_and_one_byte_more_does_not() -> None:
         check_event({"name": "x" * (room + 1)})
 
 
+def test_the_longest_characters_count_as_what_json_makes_of_them() -> None:
+    room = EVENT_LIMIT - EVENT_ROOM - event_size({"name": ""})
+
+    check_event({"name": "\N{SNAKE}" * (room // 12)})
+    with pytest.raises(InvalidJob, match="most of them in name"):
+        check_event({"name": "\N{SNAKE}" * (room // 12 + 1)})
+
+
 def test_what_is_never_published_does_not_count() -> None:
     check_event({"id": "a", "payload": "x" * EVENT_LIMIT})
 

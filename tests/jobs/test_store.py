@@ -25,6 +25,16 @@ def test_a_newer_version_wins() -> None:
     assert store.get("j").progress == 0.3
 
 
+def test_the_state_of_a_job_is_known_without_reading_all_of_it() -> None:
+    store = JobStore()
+    store.merge(body("a", 1, "QUEUED"))
+    store.merge(body("a", 2, "FAILED"))
+
+    assert store.status("a") is JobStatus.FAILED
+    with pytest.raises(KeyError):
+        store.status("b")
+
+
 def test_a_job_that_ended_stays_ended() -> None:
     store = JobStore()
     store.merge(body(version=2, status="SUCCEEDED"))
