@@ -65,15 +65,16 @@ class Submissions:
             raise Refusal("InvalidJob", str(error)) from None
 
         def insert() -> Body:
-            # Looked up once more: somebody may have been faster while the work was checked.
-            if (there := self._there(fields, payload, mark, again)) is not None:
-                return there
             body = self._insert(fields, payload, mark)
             assert body is not None
             return body
 
+        def look_again() -> Body:
+            # Somebody may have been faster while the work was checked.
+            return self._there(fields, payload, mark, again) or insert()
+
         waiting = self._runner.check(fields, payload)
-        return insert() if waiting is None else _after(waiting, insert)
+        return insert() if waiting is None else _after(waiting, look_again)
 
     def retry(self, id_: str) -> Body | Awaitable[Body]:
         """Store the work of a job that ended as a new job, or return the one that was.

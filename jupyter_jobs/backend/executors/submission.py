@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -43,10 +44,10 @@ class Submission:
         if not isinstance(read, dict):
             raise Refusal("InvalidJob", "payload must be a JSON object.")
         python = str(read.get("python") or sys.executable)
-        if shutil.which(python) is None:
+        if not _is_program(python):
             raise Refusal("InvalidJob", f"There is no interpreter {python} on this machine.")
         cwd = read.get("cwd")
-        if cwd is not None and not Path(str(cwd)).is_dir():
+        if cwd is not None and not os.path.isdir(str(cwd)):
             raise Refusal("InvalidJob", f"The folder to run in does not exist: {cwd}")
         return cls(request, read, python)
 
@@ -71,3 +72,9 @@ class Submission:
         if not path.is_file():
             raise Refusal("InvalidJob", f"There is no file {path}.")
         return path
+
+
+def _is_program(name: str) -> bool:
+    if os.path.isabs(name):  # `which` takes six times as long, for each of a thousand jobs
+        return os.path.isfile(name) and os.access(name, os.X_OK)
+    return shutil.which(name) is not None

@@ -126,8 +126,9 @@ class Repository(Pruning):
             done = self._db.write(_INSERT, [*values, payload, fingerprint], lasting=True)
             if done.rowcount != 1:
                 return None
-            pairs = [(tag, done.lastrowid) for tag in body["tags"] or ()]
-            self._db.write_all("INSERT OR IGNORE INTO tags VALUES (?, ?)", pairs)
+            if body["tags"]:
+                pairs = [(tag, done.lastrowid) for tag in body["tags"]]
+                self._db.write_all("INSERT OR IGNORE INTO tags VALUES (?, ?)", pairs)
             self._untold.append(body)
         return body
 

@@ -32,12 +32,21 @@ def test_a_payload_is_a_json_object(payload: str) -> None:
     ("payload", "reason"),
     [
         ({"python": "/no/such/python"}, "There is no interpreter /no/such/python"),
+        ({"python": "/usr"}, "There is no interpreter /usr"),
+        ({"python": __file__}, "There is no interpreter"),
+        ({"python": "no-such-python"}, "There is no interpreter no-such-python"),
+        ({"python": "/no/\0"}, "There is no interpreter"),
         ({"cwd": "/no/such/folder"}, "The folder to run in does not exist: /no/such/folder"),
     ],
 )
 def test_what_is_not_there_is_named(payload: dict[str, str], reason: str) -> None:
     with pytest.raises(Refusal, match=reason):
         Submission.read("r", json.dumps(payload))
+
+
+@pytest.mark.parametrize("python", [sys.executable, "sh"])
+def test_an_interpreter_is_named_by_its_path_or_found_by_its_name(python: str) -> None:
+    assert Submission.read("r", json.dumps({"python": python})).python == python
 
 
 def test_texts_and_files_must_be_there(tmp_path: Path) -> None:
