@@ -55,6 +55,7 @@ class Subscriptions:
         self._on_data = on_data
         self._on_refused = on_refused
         self._open: dict[str | None, Subscription] = {}
+        self._former: dict[str | None, Subscription] = {}  # until their successors have started
         self._heard_at: dict[str | None, float] = {}  # in the order of the times
 
     @property
@@ -82,6 +83,7 @@ class Subscriptions:
         def started() -> None:
             log.info("✓ Subscription established for %s: %s", what, key)
             self.refused.pop(key, None)
+            self._part(key)
             self._on_started(id_)
 
         def arrived(payload: Mapping[str, Any]) -> None:
@@ -109,6 +111,7 @@ class Subscriptions:
         if self.per_job and (subscription := self._open.pop(id_, None)) is not None:
             self._heard_at.pop(id_, None)
             self.refused.pop(id_, None)
+            self._part(id_)
             subscription.close()
 
     def silent_since(self) -> float | None:
@@ -116,19 +119,29 @@ class Subscriptions:
         return next(iter(self._heard_at.values()), None)
 
     def renew(self, before: float) -> None:
-        """The same: subscribe anew to whatever has been silent since then, for its subscription may be dead."""
+        """The same: subscribe anew to whatever has been silent since then, for its subscription may be dead.
+
+        If it lives, what it tells until the new one has started is told by nobody else.
+        """
         silent = [key for key, at in self._heard_at.items() if at <= before]
         for key in silent:
             log.info("no news of %s for long: renewing its subscription", key)
-            self._open.pop(key).close()
+            self._part(key)
+            self._former[key] = self._open.pop(key)
             self.follow(key)
 
     def close(self) -> None:
         """End them all."""
-        closing, self._open = self._open, {}
+        closing = [*self._open.values(), *self._former.values()]
+        self._open, self._former = {}, {}
         self._heard_at.clear()
-        for subscription in closing.values():
+        for subscription in closing:
             subscription.close()
+
+    def _part(self, key: str | None) -> None:
+        """Close what was renewed."""
+        if (former := self._former.pop(key, None)) is not None:
+            former.close()
 
     def _heard(self, key: str | None) -> None:
         """Note that there was news of it just now."""

@@ -140,8 +140,37 @@ def test_what_is_silent_for_long_is_subscribed_to_anew(each: Rig) -> None:
     each.now = 9.0
     each.subscriptions.renew(before=2.0)
     assert [one.variables["id"] for one in each.wire.made] == ["j1", "j2", "j3", "j2", "j3"]
+    for renewed in each.wire.made[3:]:
+        renewed.started()
     assert [one.closed for one in each.wire.made] == [False, True, True, False, False]
     assert each.subscriptions.silent_since() == 5.0
+
+
+def test_the_former_tells_its_news_until_the_new_one_has_started(each: Rig) -> None:
+    each.subscriptions.follow("j1")
+    for now in (5.0, 10.0):
+        each.now = now
+        each.subscriptions.renew(before=now)
+    first, former, newest = each.wire.made
+
+    former.say({"data": None})
+    assert each.news == [("data", "j1", {"data": None})]
+    assert [first.closed, former.closed] == [True, False]
+    newest.started()
+    assert [former.closed, newest.closed] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "end", [lambda s: s.leave("j1"), lambda s: s.close()], ids=["leave", "close"]
+)
+def test_the_former_ends_with_all_that_there_is(
+    each: Rig, end: Callable[[Subscriptions], None]
+) -> None:
+    each.subscriptions.follow("j1")
+    each.subscriptions.renew(before=0.0)
+    end(each.subscriptions)
+
+    assert each.wire.open() == []
 
 
 def test_nothing_is_left_after_the_close(each: Rig) -> None:
