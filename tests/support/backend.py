@@ -19,7 +19,7 @@ import psutil
 
 from jupyter_jobs.jobs.operations import UPDATE_JOB
 
-__all__ = ["KEY", "RunningBackend", "make_known", "running_backend"]
+__all__ = ["KEY", "RunningBackend", "end_tree", "make_known", "running_backend"]
 
 KEY = "da2-testtesttesttesttesttesttt"
 _running: dict[int, Path] = {}  # the folder that has the runtime file of each
@@ -106,7 +106,7 @@ def running_backend(
         yield RunningBackend(ready["http"], ready["realtime"], KEY, data_dir, process)
     finally:
         _running.pop(process.pid, None)
-        _end_tree(process)
+        end_tree(process)
         process.stdout.close()
 
 
@@ -118,7 +118,8 @@ def make_known(folder: Path) -> None:
             shutil.copy(path, folder)
 
 
-def _end_tree(process: subprocess.Popen[str]) -> None:
+def end_tree(process: subprocess.Popen[str]) -> None:
+    """Kill a backend and all that descends from it."""
     try:
         descendants = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
-from tests.support.backend import KEY, PATIENCE_S, RunningBackend
+from tests.support.backend import KEY, RunningBackend, end_tree
 
 __all__ = ["SLOTS", "dying_at", "scripted_backend"]
 
@@ -74,16 +72,5 @@ def scripted_backend(data_dir: Path, script: str) -> Iterator[RunningBackend]:
         ready = json.loads(process.stdout.readline())
         yield RunningBackend(ready["http"], ready["realtime"], KEY, data_dir, process)
     finally:
-        try:
-            descendants = psutil.Process(process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            descendants = []
-        process.kill()
-        process.wait(PATIENCE_S)
+        end_tree(process)
         process.stdout.close()
-        for descendant in descendants:
-            try:
-                descendant.kill()
-            except psutil.NoSuchProcess:
-                pass
-        psutil.wait_procs(descendants, PATIENCE_S)
