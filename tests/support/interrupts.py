@@ -30,4 +30,7 @@ def interrupt(name: str) -> None:
     waits_for = task._fut_waiter  # type: ignore[attr-defined]  # nothing public raises in a task
     while isinstance(waits_for, asyncio.Task):
         waits_for = waits_for._fut_waiter  # type: ignore[attr-defined]
-    waits_for.set_exception(KeyboardInterrupt())
+    if waits_for is None:  # it is about to run
+        asyncio.get_running_loop().call_soon(interrupt, name)
+    else:
+        waits_for.set_exception(KeyboardInterrupt())

@@ -15,7 +15,7 @@ from jupyter_client.manager import AsyncKernelManager
 from tests.support.backend import KEY, PATIENCE_S, RunningBackend
 from tests.support.following import all_jobs
 
-ONCE_MORE_S = 2.0
+ONCE_MORE_S = 10.0
 
 WAIT = "import concurrent.futures\nconcurrent.futures.wait([job])"
 
