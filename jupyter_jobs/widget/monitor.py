@@ -14,6 +14,7 @@ import traitlets
 
 from jupyter_jobs._loop import Tasks, call_soon, loop_thread
 from jupyter_jobs.appsync.auth import Auth
+from jupyter_jobs.appsync.client import ConnectionState
 from jupyter_jobs.errors import ConfigurationError
 from jupyter_jobs.jobs.client import JobClient
 from jupyter_jobs.jobs.finding import EVERYWHERE
@@ -34,6 +35,7 @@ __all__ = ["JobMonitor"]
 _STATIC = Path(__file__).parent.parent / "static"
 SETTLE = 2.0  # seconds between renewals of the saved summary while jobs change
 REST = 1.0  # seconds between ticks while no job is live
+_NOT_CURRENT = (ConnectionState.STALE, ConnectionState.RECONNECTING, ConnectionState.AUTH_FAILED)
 
 
 class JobMonitor(PlainCalls, anywidget.AnyWidget):
@@ -240,6 +242,9 @@ class JobMonitor(PlainCalls, anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else fallback.sentence(self._client.store)
+        connection = self._client.connection.state
+        if connection in _NOT_CURRENT:
+            state = f"{state}; {connection.replace('_', ' ')}"
         return f"JobMonitor({self._client.target.name}: {state})"
 
     @property

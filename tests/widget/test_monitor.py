@@ -152,10 +152,13 @@ async def test_new_credentials_bring_a_refused_monitor_back(
     external_backend: RunningBackend,
 ) -> None:
     monitor = await refused(external_backend, "back", ApiKeyAuth(WRONG_KEY))
+    shown = repr(monitor)
 
     monitor.reconnect(ApiKeyAuth(KEY))
     monitor.submit("work")
     await until_ready(monitor)
+    assert shown == "JobMonitor(this machine: no jobs yet; auth failed)"
+    assert repr(monitor) == "JobMonitor(this machine: 1 queued)"
     assert of(external_backend, "back") is monitor
     again = JobMonitor(external_backend.http, auth=ApiKeyAuth(WRONG_KEY), group="back")
     assert again is not monitor
