@@ -34,6 +34,8 @@ def shown_in_full(page: PanelPage, monitor: JobMonitor, backend: RunningBackend)
     backend.update(jobs[3].id, status="SUCCEEDED")
     expect(state(shown, "done", "succeeded")).to_be_visible()
     open_details(shown, "failing")
+    # They push down what is below: a click meanwhile would miss.
+    expect(panel(shown).get_by_role("tabpanel").get_by_text("test_page_layout.py")).to_be_visible()
     row(shown, "asked").get_by_role("button", name="Cancel asked").click()
     expect(row(shown, "asked").get_by_role("button", name="Keep")).to_be_visible()
     return shown

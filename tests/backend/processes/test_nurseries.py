@@ -24,10 +24,11 @@ from tests.support.shim import function
 
 # What a work and its shim are made of, as far as two starts of the same job have it in common.
 FACTS = """
-import json, os, re, resource, signal, sys
+import json, os, re, resource, signal, sys, time
 
 def of(pid):
-    status = open(f"/proc/{pid}/status").read()
+    while "State:\\tR" in (status := open(f"/proc/{pid}/status").read()) and pid != os.getpid():
+        time.sleep(0.001)  # the shim has closed what only the work is to have when it waits for that
     links = {number: os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")
              if os.path.exists(f"/proc/{pid}/fd/{number}")}
     return {
