@@ -108,7 +108,7 @@ def find_backend(data_dir: str | os.PathLike[str] | None = None) -> EmbeddedBack
 
 
 def ensure_backend(
-    data_dir: str | os.PathLike[str] | None = None, *, timeout: float = 15.0
+    data_dir: str | os.PathLike[str] | None = None, *, timeout: float = 30.0
 ) -> EmbeddedBackend:
     """Return the backend for a data folder, started if none runs.
 
