@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from jupyter_jobs.appsync.auth import IamAuth as IamAuth
     from jupyter_jobs.appsync.auth import TokenAuth as TokenAuth
     from jupyter_jobs.errors import DependencyFailed as DependencyFailed
+    from jupyter_jobs.errors import JobCancelled as JobCancelled
     from jupyter_jobs.errors import JobConflict as JobConflict
     from jupyter_jobs.errors import JobFailed as JobFailed
     from jupyter_jobs.errors import JobLost as JobLost
     from jupyter_jobs.errors import JobsError as JobsError
     from jupyter_jobs.errors import JobsRefused as JobsRefused
     from jupyter_jobs.errors import JobTimedOut as JobTimedOut
+    from jupyter_jobs.errors import NotEnded as NotEnded
     from jupyter_jobs.jobs.client import JobClient as JobClient
     from jupyter_jobs.jobs.config import JobConfig as JobConfig
     from jupyter_jobs.jobs.handle import JobHandle as JobHandle
@@ -48,6 +50,7 @@ _HOME = {
     "Command": "jobs.kinds",
     "DependencyFailed": "errors",
     "IamAuth": "appsync.auth",
+    "JobCancelled": "errors",
     "JobClient": "jobs.client",
     "JobConfig": "jobs.config",
     "JobConflict": "errors",
@@ -60,6 +63,7 @@ _HOME = {
     "JobTimedOut": "errors",
     "JobsError": "errors",
     "JobsRefused": "errors",
+    "NotEnded": "errors",
     "Notebook": "jobs.kinds",
     "Priority": "jobs.model",
     "Profile": "jobs.profiles",
@@ -77,6 +81,7 @@ __all__ = [
     "Command",
     "DependencyFailed",
     "IamAuth",
+    "JobCancelled",
     "JobClient",
     "JobConfig",
     "JobConflict",
@@ -89,6 +94,7 @@ __all__ = [
     "JobTimedOut",
     "JobsError",
     "JobsRefused",
+    "NotEnded",
     "Notebook",
     "Priority",
     "Profile",
