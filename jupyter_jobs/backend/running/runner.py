@@ -81,7 +81,6 @@ class Runner(Ends):
         self._shims: dict[str, Shim] = {}
         self._held = Held(self.clock)
         self._wanted = asyncio.Event()
-        self._scheduler: asyncio.Task[None] | None = None
         self.closing = ""  # why no job is taken any more
 
     @property
@@ -105,11 +104,11 @@ class Runner(Ends):
         for body in self.repository.live():
             id_ = body["id"]
             await self._persist_behind(f"the adoption of job {id_}", partial(self._adopt, id_))
-        self._scheduler = asyncio.create_task(self._run_schedule(), name="scheduler")
+        self._go_on(self._run_schedule(), "the schedule")
 
     async def stop(self) -> None:
         """Follow no more; the jobs go on."""
-        tasks = [*self._tasks, *([self._scheduler] if self._scheduler else [])]
+        tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

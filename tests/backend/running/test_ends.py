@@ -172,3 +172,19 @@ async def test_a_run_of_another_boot_is_lost_with_the_machine(ends: Writing) -> 
     assert body is not None
     assert body["status"] == "LOST"
     assert json.loads(body["error"])["message"] == "the machine was restarted"
+
+
+async def test_what_goes_on_and_fails_is_in_the_log(
+    ends: Ends, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = asyncio.Event()
+
+    async def fail() -> None:
+        asyncio.get_running_loop().call_soon(told.set)
+        raise RuntimeError("odd")
+
+    ends._go_on(fail(), "the schedule")
+    await told.wait()
+
+    assert caplog.messages == ["the schedule is not followed any more"]
+    assert caplog.records[0].exc_info is not None
