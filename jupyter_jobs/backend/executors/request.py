@@ -44,7 +44,7 @@ async def _ask(request: str, where: tuple[str, ...]) -> None:
     remedy = 'Register a function with @handler("…") in a module that JUPYTER_JOBS_HANDLERS names.'
     if _FILE.search(request):
         remedy = (
-            'A program is submitted as Command(["python", "train.py"]), in a shell after two dashes, '
+            'A program is submitted as Command(["python", "train.py"]), in a terminal as "submit -- python train.py", '
             'a notebook as Notebook("report.ipynb").'
         )
     raise Refusal(
