@@ -45,6 +45,8 @@ def test_tab_goes_through_the_panel_and_out_again(lab: Lab) -> None:
     notebook.run_and_wait(1)
     shown = notebook.output(0)
     expect(rows(shown)).to_have_count(2)
+    for name in ("first", "second"):
+        expect(state(shown, name, "running")).to_be_visible()
     panel(shown).get_by_role("button").first.focus()
 
     stops: list[str] = []

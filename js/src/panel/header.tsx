@@ -43,7 +43,11 @@ const LITTLE_ROOM = 3;
 /** How many jobs are in which state; a press shows only those, another one all again. */
 function Chips({ view: { ui }, counts, presence }: PartProps): JSX.Element {
   const { statuses } = ui.now.choice;
-  const there = STATUSES.filter((status) => counts[status] || statuses.has(status));
+  // One that is chosen stays, and so does the one that has the keyboard, which would be lost with it.
+  const focused = (document.activeElement as HTMLElement | null)?.dataset["status"];
+  const there = STATUSES.filter(
+    (status) => counts[status] || statuses.has(status) || status === focused,
+  );
   const room = there.length > ROOM ? "jj-crowded" : there.length > LITTLE_ROOM ? "jj-many" : "";
   const press = (status: Status): void => {
     const chosen = new Set(statuses);
@@ -61,6 +65,7 @@ function Chips({ view: { ui }, counts, presence }: PartProps): JSX.Element {
           <Button
             key={status}
             class="jj-chip"
+            data-status={status}
             aria-pressed={statuses.has(status)}
             title={`${count} ${word}`}
             does={() => press(status)}

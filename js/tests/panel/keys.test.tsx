@@ -30,6 +30,23 @@ test("Tab reaches one line", () => {
   expect(lines().map(({ tabIndex }) => tabIndex)).toEqual([0, -1, -1]);
 });
 
+test("a count with the keyboard stays when it comes to nothing, and goes with the keyboard", async () => {
+  await start([rowOf({ id: "a", status: "QUEUED" })]);
+  const counts = (): string[] =>
+    [...panel.one("group", "Show only").children].map((count) => count.getAttribute("title") ?? "");
+  panel.one("button", "1 queued").focus();
+
+  panel.model.say({ type: "patch", seq: 2, jobs: { a: { status: "RUNNING" } } });
+  await panel.pass();
+
+  expect(document.activeElement).toBe(panel.one("button", "0 queued"));
+  (document.activeElement as HTMLElement).blur();
+  panel.model.say({ type: "patch", seq: 3, jobs: { a: { message: "half" } } });
+  panel.model.say({ type: "patch", seq: 4, jobs: { a: { status: "SUCCEEDED" } } });
+  await panel.pass();
+  expect(counts()).toEqual(["1 succeeded"]);
+});
+
 test("arrows, Home and End move, and stop at the ends", async () => {
   await panel.press("ArrowDown");
   expect(focused()).toBe("b");
