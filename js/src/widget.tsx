@@ -27,11 +27,12 @@ export default () => {
       // JupyterLab may do so without ever telling the old one to go.
       const now = Date.now();
       const ui = last && !last.el.isConnected && now - last.at > SHOWN_MS ? last.ui : new UiState();
-      last = { ui, el, at: now };
+      const view = (last = { ui, el, at: now });
       render(<Panel view={{ bridge, ui }} />, el);
       return () => {
         render(null, el);
         detach();
+        view.at = 0; // it was there
       };
     },
   };
