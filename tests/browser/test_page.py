@@ -159,6 +159,7 @@ def test_details_tell_why_and_text_stays_text(pages: Pages, working: JobMonitor)
 def test_a_log_follows_its_job(pages: Pages, working: JobMonitor) -> None:
     working.submit(read, 3)
     shown = pages.open(working).view()
+    expect(state(shown, "read", "running")).to_be_visible()
 
     open_details(shown, "read")
     row(shown, "read").get_by_role("tab", name="Log").click()
