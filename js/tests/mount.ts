@@ -16,6 +16,8 @@ export interface Mounted {
   /** The only one of them. */
   one(role: string, name?: string | RegExp): HTMLElement;
   text(): string;
+  /** How many jobs are in which state, as the header has it. */
+  counts(): string[];
   press(key: string, on?: Element | null): Promise<KeyboardEvent>;
   click(element: HTMLElement): Promise<void>;
   unmount(): void;
@@ -58,6 +60,8 @@ export async function mount(recorded: Recorded | Row[]): Promise<Mounted> {
     all,
     one,
     text: () => (el.textContent ?? "").replace(/\s+/g, " "),
+    counts: () =>
+      [...one("group", "Show only").children].map((count) => count.getAttribute("title") ?? ""),
     press: async (key, on = document.activeElement) => {
       const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
       on?.dispatchEvent(event);
